@@ -1,0 +1,1 @@
+"""Saying so, in facts: facts, alerts, their text, and what is refused."""

@@ -1,0 +1,1 @@
+"""Whether a cascade is happening: gauges, transitions, episodes."""

@@ -1,0 +1,1 @@
+"""What venues say: events, instruments, books, forced-flow bins, data quality."""

@@ -1,0 +1,1 @@
+"""What is kept: raw frames on a tape, files read within limits."""

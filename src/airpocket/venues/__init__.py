@@ -1,0 +1,1 @@
+"""One folder a venue: wire (bytes to events and back), archive (history files), venue.toml."""
