@@ -1,0 +1,18 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real recordings (`AIRPOCKET_DATA`); the test is skipped without it."""
+    named = os.environ.get("AIRPOCKET_DATA", "../shared/data")
+    folder = Path(named)
+    if not folder.is_absolute():
+        folder = Path(__file__).resolve().parent.parent / folder
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"recordings not found at {named!r}: set AIRPOCKET_DATA to their folder")
+    return folder
