@@ -1,0 +1,1 @@
+"""One folder per venue; `mutate` damages real frames for all of them."""
