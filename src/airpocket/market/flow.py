@@ -1,0 +1,273 @@
+"""From ticks to bins of time: forced flow per side, and bars.
+
+The detector eats bins. Sources that only know counts or hourly sums yield them directly; ticks
+are binned here, one by one as they arrive (:meth:`FlowBinner.add`) or in bulk
+(:meth:`FlowBinner.add_columns`), with the same result.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, final
+
+import numpy as np
+
+from airpocket.errors import InputError
+from airpocket.market.columns import MISSING_INT, Columns
+from airpocket.market.events import (
+    Bar,
+    Coverage,
+    ForcedFlow,
+    Liquidation,
+    Method,
+    Side,
+    Taker,
+    Trade,
+)
+
+__all__ = ["FlowBinner"]
+
+
+class _Stream(NamedTuple):
+    """What a bin belongs to: trades of a symbol, or forced closes of one side and method."""
+
+    venue: str
+    raw_symbol: str
+    symbol: str | None
+    forced: bool
+    side: Side | None
+    method: Method | None
+    coverage: Coverage | None
+
+
+class _Sums:
+    """Running sums of one (stream, bin)."""
+
+    __slots__ = (
+        "close", "count", "first_ns", "high", "high_ns", "known", "last_ns", "low", "low_ns",
+        "open", "sell_usd", "usd", "usd_squared",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.count = self.known = 0
+        self.usd = self.usd_squared = self.sell_usd = 0.0
+        self.open = self.high = self.low = self.close = float("nan")
+        self.first_ns = self.last_ns = self.low_ns = self.high_ns = 0
+
+    def add(self, time_ns: int, price: float | None, usd: float | None, *, sold: bool) -> None:
+        """Count one tick."""
+        if self.count == 0:
+            self.first_ns = self.last_ns = time_ns
+        elif time_ns < self.first_ns:
+            self.first_ns = time_ns
+        elif time_ns > self.last_ns:
+            self.last_ns = time_ns
+        self.count += 1
+        if usd is not None:
+            self.known += 1
+            self.usd += usd
+            self.usd_squared += usd * usd
+            if sold:
+                self.sell_usd += usd
+        if price is not None:
+            self._move(time_ns, price)
+
+    def _move(self, time_ns: int, price: float) -> None:
+        if not self.open > 0:
+            self.open = self.high = self.low = price
+            self.low_ns = self.high_ns = time_ns
+        elif price > self.high:
+            self.high, self.high_ns = price, time_ns
+        elif price < self.low:
+            self.low, self.low_ns = price, time_ns
+        self.close = price
+
+    def merge(self, whole: list[int], real: list[float]) -> None:
+        """Add the sums of later ticks of the same bin (a row of ``kernels.bin_ticks``)."""
+        _, _, count, known, first_ns, last_ns, low_ns, high_ns = whole
+        usd, usd_squared, sell_usd, opened, high, low, close = real
+        self.first_ns = first_ns if self.count == 0 else min(self.first_ns, first_ns)
+        self.last_ns = last_ns if self.count == 0 else max(self.last_ns, last_ns)
+        self.count += count
+        self.known += known
+        self.usd += usd
+        self.usd_squared += usd_squared
+        self.sell_usd += sell_usd
+        if not opened > 0:
+            return
+        if not self.open > 0:
+            self.open, self.high, self.low = opened, high, low
+            self.low_ns, self.high_ns = low_ns, high_ns
+        if high > self.high:
+            self.high, self.high_ns = high, high_ns
+        if low < self.low:
+            self.low, self.low_ns = low, low_ns
+        self.close = close
+
+
+@final
+class FlowBinner:
+    """Sum trades into bars and liquidations into forced flow, bin by bin.
+
+    Parameters
+    ----------
+    width_ns
+        Bin width.
+    reorder_ns
+        How long a bin stays open after its end for ticks that arrive late. What comes later
+        still is counted in :attr:`late` and left out.
+
+    Examples
+    --------
+    >>> binner = FlowBinner(1_000_000_000)
+    >>> trade = Trade(venue="okx", symbol=None, raw_symbol="X", venue_ns=5, price=2.0, qty_raw=1.0)
+    >>> binner.add(trade)
+    >>> [bar.close for bar in binner.take(until_ns=1_000_000_000)]
+    [2.0]
+    """
+
+    def __init__(self, width_ns: int, *, reorder_ns: int = 0) -> None:
+        if width_ns <= 0 or reorder_ns < 0:
+            raise InputError(
+                f"bin width {width_ns} ns and reorder {reorder_ns} ns: need > 0 and >= 0"
+            )
+        self.width_ns: Final = width_ns
+        self.reorder_ns: Final = reorder_ns
+        self.late = 0
+        self._bins: dict[int, dict[_Stream, _Sums]] = {}
+        self._done = -(1 << 62)  # last bin that was taken
+        self._newest_ns = -(1 << 62)
+
+    def add(self, event: Trade | Liquidation) -> None:
+        """Count one trade or liquidation; one without any time cannot be placed and is late."""
+        time_ns = event.venue_ns if event.venue_ns is not None else event.local_ns
+        if time_ns is None or (step := time_ns // self.width_ns) <= self._done:
+            self.late += 1
+            return
+        self._newest_ns = max(self._newest_ns, time_ns)
+        sums = self._sums(step, _stream_of(event))
+        if isinstance(event, Trade):
+            sums.add(time_ns, event.price, event.notional_usd, sold=event.taker is Taker.SELL)
+        else:
+            sums.add(time_ns, event.fill_price, event.notional_usd, sold=False)
+
+    def add_columns(self, columns: Columns[Trade] | Columns[Liquidation]) -> None:
+        """Count many trades or liquidations at once; the same sums as :meth:`add` one by one."""
+        from airpocket.market import kernels  # noqa: PLC0415 — Numba costs 0.7 s, only bulk pays
+
+        times = columns.times()
+        placed = (times != MISSING_INT) & (times // self.width_ns > self._done)
+        self.late += int(len(placed) - placed.sum())
+        if not placed.all():
+            columns, times = columns.take(placed), times[placed]
+        if not columns.size:
+            return
+        keys, streams = _streams_of(columns)
+        forced = columns.kind is Liquidation
+        sold = np.zeros(columns.size, np.bool_)
+        if not forced and "sell" in (words := columns.words("taker")):
+            sold = columns["taker"] == words.index("sell")
+        whole, real, rows = kernels.bin_ticks(
+            times, keys, np.ascontiguousarray(columns["fill_price" if forced else "price"]),
+            np.ascontiguousarray(columns["notional_usd"]), sold, len(streams), self.width_ns,
+        )  # fmt: skip
+        for sums, reals in zip(whole[:rows].tolist(), real[:rows].tolist(), strict=True):
+            self._sums(sums[1], streams[sums[0]]).merge(sums, reals)
+        self._newest_ns = max(self._newest_ns, int(times.max()))
+
+    def take(self, until_ns: int | None = None) -> Iterator[Bar | ForcedFlow]:
+        """Take the finished bins, in order of time.
+
+        Parameters
+        ----------
+        until_ns
+            Every bin that ends at or before it is finished. ``None``: what the ticks seen so far
+            and ``reorder_ns`` allow.
+        """
+        if until_ns is None:
+            until_ns = self._newest_ns - self.reorder_ns
+        last = until_ns // self.width_ns - 1
+        for step in sorted(step for step in self._bins if step <= last):
+            streams = self._bins.pop(step)
+            for stream in sorted(streams, key=_order):
+                yield _record(stream, streams[stream], step * self.width_ns, self.width_ns)
+        self._done = max(self._done, last)
+
+    def finish(self) -> Iterator[Bar | ForcedFlow]:
+        """Take everything: the recording has ended, its last bin may be incomplete."""
+        yield from self.take((max(self._bins, default=self._done) + 1) * self.width_ns)
+
+    def _sums(self, step: int, stream: _Stream) -> _Sums:
+        streams = self._bins.get(step)
+        if streams is None:
+            streams = self._bins[step] = {}
+        sums = streams.get(stream)
+        if sums is None:
+            sums = streams[stream] = _Sums()
+        return sums
+
+
+def _order(stream: _Stream) -> tuple[str, ...]:
+    return tuple(str(part) for part in stream)
+
+
+def _stream_of(event: Trade | Liquidation) -> _Stream:
+    if isinstance(event, Trade):
+        return _Stream(event.venue, event.raw_symbol, event.symbol, False, None, None, None)
+    return _Stream(
+        event.venue,
+        event.raw_symbol,
+        event.symbol,
+        True,
+        event.liquidated,
+        event.method,
+        event.coverage,
+    )
+
+
+def _streams_of(columns: Columns[Any]) -> tuple[np.ndarray[Any, np.dtype[np.int32]], list[_Stream]]:
+    """Give each event the number of its stream, named as :func:`_stream_of` does."""
+    forced = columns.kind is Liquidation
+    names = [
+        "venue",
+        "raw_symbol",
+        "symbol",
+        *(("liquidated", "method", "coverage") if forced else ()),
+    ]
+    mixed = np.zeros(columns.size, np.int64)
+    for name in names:
+        mixed = mixed * (len(columns.words(name)) + 1) + (columns[name] + 1)
+    kinds, keys = np.unique(mixed, return_inverse=True)
+    streams = []
+    for kind in kinds.tolist():
+        found: dict[str, str | None] = {}
+        for name in reversed(names):
+            words = columns.words(name)
+            kind, code = divmod(kind, len(words) + 1)  # noqa: PLW2901
+            found[name] = words[code - 1] if code else None
+        side, method, coverage = (found.get(n) for n in ("liquidated", "method", "coverage"))
+        streams.append(
+            _Stream(
+                str(found["venue"]), str(found["raw_symbol"]), found["symbol"], forced,
+                Side(side) if side else None, Method(method) if method else None,
+                Coverage(coverage) if coverage else None,
+            )
+        )  # fmt: skip
+    return keys.astype(np.int32), streams
+
+
+def _record(stream: _Stream, sums: _Sums, start_ns: int, width_ns: int) -> Bar | ForcedFlow:
+    usd = sums.usd if sums.known else None
+    usd_squared = sums.usd_squared if sums.known else None
+    if stream.forced:
+        return ForcedFlow(
+            venue=stream.venue, symbol=stream.symbol, raw_symbol=stream.raw_symbol,
+            venue_ns=start_ns, width_ns=width_ns, side=stream.side, count=sums.count, usd=usd,
+            usd_squared=usd_squared, method=stream.method,
+            coverage=stream.coverage or Coverage.SAMPLED,
+            first_ns=sums.first_ns, last_ns=sums.last_ns,
+        )  # fmt: skip
+    return Bar(
+        venue=stream.venue, symbol=stream.symbol, raw_symbol=stream.raw_symbol,
+        venue_ns=start_ns, width_ns=width_ns, open=sums.open, high=sums.high, low=sums.low,
+        close=sums.close, trades=sums.count, usd=usd, usd_squared=usd_squared,
+        sell_usd=sums.sell_usd if sums.known else None, low_ns=sums.low_ns, high_ns=sums.high_ns,
+    )  # fmt: skip
