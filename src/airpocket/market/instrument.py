@@ -27,6 +27,10 @@ class Kind(StrEnum):
     SPOT = "spot"  # no contract: the coin itself
 
 
+_INVERSE = Kind.INVERSE  # 0.1 µs to reach through the enum, and every event asks
+_QUANTO = Kind.QUANTO
+
+
 class Instrument(Struct, frozen=True, kw_only=True):
     """One instrument of one venue between two dates.
 
@@ -72,9 +76,9 @@ class Instrument(Struct, frozen=True, kw_only=True):
         >>> perp.qty_base(3, 10_000.0)
         0.03
         """
-        if self.kind is Kind.INVERSE:
+        if self.kind is _INVERSE:
             return qty_raw * self.contract_value / price
-        if self.kind is Kind.QUANTO:
+        if self.kind is _QUANTO:
             return None
         return qty_raw * self.contract_value
 
@@ -88,17 +92,17 @@ class Instrument(Struct, frozen=True, kw_only=True):
         >>> round(swap.notional_usd(8.55, 82655.7))
         7067
         """
-        if self.kind is Kind.INVERSE:
+        if self.kind is _INVERSE:
             return qty_raw * self.contract_value
-        if self.kind is Kind.QUANTO or self.quote not in _DOLLARS:
+        if self.kind is _QUANTO or self.quote not in _DOLLARS:
             return None
         return qty_raw * self.contract_value * price
 
     def qty_raw(self, qty_base: float, price: float) -> float | None:
         """Size in the venue's units of ``qty_base`` coins at ``price`` (inverse of qty_base)."""
-        if self.kind is Kind.INVERSE:
+        if self.kind is _INVERSE:
             return qty_base * price / self.contract_value
-        if self.kind is Kind.QUANTO:
+        if self.kind is _QUANTO:
             return None
         return qty_base / self.contract_value
 
