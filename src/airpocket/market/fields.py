@@ -38,7 +38,7 @@ Rate: TypeAlias = Annotated[float, Meta(gt=-10, lt=10)]
 TimeMs: TypeAlias = Annotated[int, Meta(ge=EARLIEST_NS // 10**6, lt=LATEST_NS // 10**6)]
 TimeUs: TypeAlias = Annotated[int, Meta(ge=EARLIEST_NS // 10**3, lt=LATEST_NS // 10**3)]
 TimeNs: TypeAlias = Annotated[int, Meta(ge=EARLIEST_NS, lt=LATEST_NS)]
-Serial: TypeAlias = Annotated[int, Meta(ge=0, lt=2**63)]  # update ids, sequence numbers
+Serial: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # update ids, sequence numbers
 Label: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]  # symbols, coins
 
 # What a frame can do to a decoder: malformed or mistyped JSON, bad UTF-8, 100,000 levels deep.
