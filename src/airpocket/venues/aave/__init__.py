@@ -1,0 +1,1 @@
+"""Aave: liquidation calls of the lending protocol, from extracts of the chain."""
