@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["flow_step"]
+__all__ = ["flow_step", "price_step"]
 
 
 @numba.njit(cache=True)
@@ -146,3 +146,76 @@ def flow_step(  # noqa: C901, PLR0912, PLR0915 — one loop over the streams, sp
         out[i, 0], out[i, 1], out[i, 2] = best, best_kind, best_sum
         out[i, 3] = (mean[i, 0] + print_size) / (mean[i, 1] + 1.0)
         out[i, 4], out[i, 5] = recent, mean[i, 1]
+
+
+@numba.njit(cache=True)
+def price_step(
+    time: int,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    close: NDArray[np.float64],
+    frozen: NDArray[np.bool_],
+    horizon_bins: int,
+    guard_bins: int,
+    decay: float,
+    ring: NDArray[np.float64],
+    ring_low: NDArray[np.float64],
+    ring_high: NDArray[np.float64],
+    ring_usable: NDArray[np.bool_],
+    spread: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Close one bin of all prices; measure their moves over the horizon and their spread.
+
+    Parameters
+    ----------
+    time
+        Index of the bin since the bank began.
+    low, high
+        Extremes of the bin, NaN where nothing traded, shape (n,); reset to NaN.
+    close
+        Last known price, NaN before the first.
+    frozen
+        Rows whose moves must not enter the spread.
+    horizon_bins, guard_bins, decay
+        Length of a move; lag and decay of the spread.
+    ring, ring_low, ring_high, ring_usable
+        Past bins, shape (n, length).
+    spread
+        Decayed [sum of absolute moves, weight], shape (n, 2).
+    out
+        Written: [fall, rise, sigma], NaN where not known, shape (n, 3).
+    """
+    length = ring.shape[1]
+    slot = time % length
+    past = time - min(guard_bins, max(1, time // 3))
+    before = past - horizon_bins
+    reach = min(horizon_bins, time)
+    for i in range(ring.shape[0]):
+        seen = not math.isnan(low[i])
+        ring_low[i, slot] = low[i] if seen else close[i]
+        ring_high[i, slot] = high[i] if seen else close[i]
+        ring[i, slot] = close[i]
+        ring_usable[i, slot] = not frozen[i]
+        low[i] = high[i] = math.nan
+
+        if before >= 0 and before > time - length and ring_usable[i, past % length]:
+            move = abs(ring[i, past % length] / ring[i, before % length] - 1.0)
+            if not math.isnan(move):
+                spread[i, 0] = spread[i, 0] * decay + move
+                spread[i, 1] = spread[i, 1] * decay + 1.0
+
+        out[i, 0] = out[i, 1] = out[i, 2] = math.nan
+        if spread[i, 1] >= 1.0:
+            # The mean absolute move is less swayed by single jumps than the variance; for a
+            # normal law it is sigma * sqrt(2 / pi).
+            out[i, 2] = spread[i, 0] / spread[i, 1] * math.sqrt(math.pi / 2.0)
+        base = ring[i, (time - reach) % length]
+        if reach < 1 or math.isnan(base):
+            continue
+        lowest, highest = base, base
+        for back in range(reach):
+            place = (time - back) % length
+            lowest = min(lowest, ring_low[i, place])
+            highest = max(highest, ring_high[i, place])
+        out[i, 0], out[i, 1] = lowest / base - 1.0, highest / base - 1.0
