@@ -1,0 +1,1 @@
+"""Coinbase spot: instruments of its history files (prices to compare with, no liquidations)."""

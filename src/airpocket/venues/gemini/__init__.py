@@ -1,0 +1,1 @@
+"""Gemini spot: instruments of its history files (prices to compare with, no liquidations)."""

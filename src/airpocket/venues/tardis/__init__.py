@@ -1,0 +1,1 @@
+"""Tardis.dev: history files of many venues in one format."""
