@@ -150,3 +150,15 @@ def test_what_is_no_list_is_rejected_whole(array: bytes) -> None:
     draft.parts(Raw(array), msgspec.json.Decoder(int).decode, lambda _: None)
     (reason,) = draft.done().rejected
     assert reason.startswith("no list of parts: ")
+
+
+def test_what_a_reader_raises_is_a_rejection_beside_what_it_told() -> None:
+    def read(draft: Draft, data: bytes) -> str | None:
+        draft.trade("A", venue_ns=50, price=1.0, qty_raw=1.0, taker=None)
+        if data == b"ack":
+            return "ack"
+        raise InputError("unknown frame")
+
+    assert _draft().read(b"ack", read).control == "ack"
+    said = _draft().read(b"", read)
+    assert (len(said.events), said.rejected, said.control) == (1, ("unknown frame",), None)

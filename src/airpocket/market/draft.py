@@ -19,7 +19,10 @@ from airpocket.market.fields import BAD_FRAME, why
 from airpocket.market.instrument import Catalogue, Kind
 from airpocket.market.wire import Decoded
 
-__all__ = ["Draft", "decode_only", "side_closed_by"]
+__all__ = ["HISTORY", "Draft", "decode_only", "side_closed_by"]
+
+HISTORY: Final = "what was before this subscription is history, not live: it gives no events"
+"""Note of wires that are sent a snapshot of the past on subscribing."""
 
 _T = TypeVar("_T")
 _PARTS: Final = msgspec.json.Decoder(list[Raw])
@@ -188,6 +191,24 @@ class Draft:
                 event_id=event_id,
             )
         )
+
+    def read(self, data: bytes, read: Callable[["Draft", bytes], str | None]) -> Decoded:
+        """Let ``read`` fill this draft from a frame; what it raises is kept as a rejection.
+
+        Parameters
+        ----------
+        data
+            The frame.
+        read
+            Returns the name of a protocol frame, or ``None``; raises ``InputError`` for a frame
+            that cannot be used, or what msgspec raises. What it told before stays.
+        """
+        try:
+            control = read(self, data)
+        except (*BAD_FRAME, InputError) as error:
+            self.reject(why(error))
+            control = None
+        return self.done(control)
 
     def reject(self, reason: str) -> None:
         """Keep one sentence about a part that could not be used."""

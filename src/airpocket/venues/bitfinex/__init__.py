@@ -1,0 +1,1 @@
+"""Bitfinex: the global liquidation status of its derivatives and margin trading."""

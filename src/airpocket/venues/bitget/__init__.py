@@ -1,0 +1,1 @@
+"""Bitget: the unified account's public liquidation topic."""

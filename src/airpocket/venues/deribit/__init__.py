@@ -1,0 +1,1 @@
+"""Deribit: public trades, flagged where the taker or the maker was liquidated."""

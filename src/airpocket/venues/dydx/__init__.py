@@ -1,0 +1,1 @@
+"""dYdX v4: trades of the indexer, with liquidations and deleveraging among them."""

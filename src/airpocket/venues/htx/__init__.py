@@ -1,0 +1,1 @@
+"""HTX (formerly Huobi): liquidation orders of its futures and swaps."""

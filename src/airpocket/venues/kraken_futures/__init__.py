@@ -1,0 +1,1 @@
+"""Kraken Futures (formerly Crypto Facilities): its trade feed."""

@@ -1,0 +1,1 @@
+"""Lighter: its public trade channel, with liquidations beside the trades."""
