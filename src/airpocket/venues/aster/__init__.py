@@ -1,0 +1,1 @@
+"""Aster: perpetual futures behind a copy of Binance's futures interface."""

@@ -1,0 +1,1 @@
+"""The Binance wire and its parts."""
