@@ -5,14 +5,14 @@ in, events come out, and what could not be used comes out beside them with a rea
 never raise: exchange data is untrusted.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from msgspec import Struct
 
 from airpocket.market.events import Event, RawRef
 
-__all__ = ["NOTHING", "Decoded", "Frame", "Wire", "refuse"]
+__all__ = ["NOTHING", "Decoded", "Frame", "FrameStream", "Wire", "refuse"]
 
 
 class Frame(Struct, frozen=True, gc=False):
@@ -23,6 +23,14 @@ class Frame(Struct, frozen=True, gc=False):
     local_ns: int | None
     data: bytes
     raw_ref: RawRef | None = None
+
+
+class FrameStream(Protocol):
+    """Frames in the order they came: a live feed and a tape are read the same way."""
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """Iterate with ``async for``."""
+        ...
 
 
 class Decoded(Struct, frozen=True, gc=False):
