@@ -1,0 +1,1 @@
+"""Hyperliquid: fills of all accounts (node), of known accounts (stream), books, marks."""
