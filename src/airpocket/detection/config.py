@@ -102,7 +102,31 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
             raise InputError(f"bin width {bin_ns} ns: it must be positive")
         if bin_ns <= 10 * SECOND_NS:
             return cls(bin_ns=bin_ns, windows=_doubling(max(1, 256 * SECOND_NS // bin_ns)))
-        # Sums of minutes and more: one bin already holds a whole wave, sizes of single prints are
+        if bin_ns < HOUR_NS:
+            # Minutes: sparse exact events (loan calls are stamped with the block) or minute sums.
+            return cls(
+                bin_ns=bin_ns,
+                windows=_doubling(max(1, 6 * HOUR_NS // bin_ns)),
+                score_alone=8.0,
+                score_unconfirmed=8.0,
+                score_together=6.0,
+                score_shock=12.0,
+                together_ns=bin_ns,
+                move_least=0.01,
+                horizon_ns=max(bin_ns, 10 * MINUTE_NS),
+                least_usd=1_000_000.0,
+                guard_ns=2 * HOUR_NS,
+                mean_half_life_ns=14 * DAY_NS,
+                spread_half_life_ns=28 * DAY_NS,
+                recent_ns=max(bin_ns, 30 * MINUTE_NS),
+                exhausted_ns=max(bin_ns, 30 * MINUTE_NS),
+                settled_ns=6 * HOUR_NS,
+                reference_ns=max(bin_ns, 30 * MINUTE_NS),
+                provisional_ns=7 * DAY_NS,
+                wave_ns=max(bin_ns, HOUR_NS),
+                thaw_ns=14 * DAY_NS,
+            )
+        # Sums of hours and more: one bin already holds a whole wave, sizes of single prints are
         # unknown, and the baseline needs days to know its own spread.
         return cls(
             bin_ns=bin_ns,

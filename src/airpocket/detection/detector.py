@@ -65,12 +65,17 @@ class _Scope:
         self.kind = kind
         self.machine = PhaseMachine(config)
         self.ledger: Ledger | None = None
-        self.rows: dict[Side | None, int] = {}
+        self.rows: dict[Side | None, int] = {}  # flow in its unit
+        self.count_rows: dict[Side | None, int] = {}  # flow in prints, where dollars are known too
         self.units: dict[Side | None, str] = {}
         self.sources: dict[tuple[str, str], bool] = {}  # (venue, raw symbol) -> observed
         self.recent: deque[ForcedFlow] = deque()
         self.gap: Gap | None = None
         self.watched = 0  # streams that were observed when a market episode opened
+
+    def all_rows(self) -> tuple[int, ...]:
+        """Rows of both measures."""
+        return (*self.rows.values(), *self.count_rows.values())
 
 
 @final
@@ -196,6 +201,10 @@ class Detector:
             scope.ledger.add_flow(flow)
         if scope.units[flow.side] == "usd" and flow.usd is not None:
             self._forced.put(row, flow.usd, flow.usd_squared)
+            if flow.count is not None:
+                if flow.side not in scope.count_rows:
+                    scope.count_rows[flow.side] = self._forced.row((name, flow.side, "count"))
+                self._forced.put(scope.count_rows[flow.side], flow.count, flow.count)
         elif scope.units[flow.side] == "count" and flow.count is not None:
             self._forced.put(row, flow.count, flow.count)
 
@@ -269,7 +278,7 @@ class Detector:
     def _lose_forced(self, scope: _Scope, gap: Gap) -> None:
         _lose(scope, gap, [key for key in scope.sources if _concerns(gap, scope.name, key)])
         if scope.sources and not any(scope.sources.values()):
-            for row in scope.rows.values():
+            for row in scope.all_rows():
                 self._forced.set_live(row, live=False)
 
     # -- time passes ---------------------------------------------------------------------------
@@ -299,7 +308,7 @@ class Detector:
         said: list[Transition] = []
         forced, scores = self._config_scores()
         for scope in list(self._scopes.values()):
-            score = max((forced[row] for row in scope.rows.values()), default=0.0)
+            score = max((forced[row] for row in scope.all_rows()), default=0.0)
             if scope is not self._market and not self._is_hot(scope, score):
                 continue
             said += self._step_forced(scope)
@@ -475,7 +484,7 @@ class Detector:
         scope.watched = 0
 
     def _freeze(self, scope: _Scope, *, frozen: bool) -> None:
-        for row in scope.rows.values():
+        for row in scope.all_rows():
             self._forced.set_frozen(row, frozen=frozen)
         if scope.kind is Kind.SHOCK:
             for key, row in self._trade_rows.items():
@@ -505,7 +514,7 @@ class Detector:
 
     def _best_side(self, scope: _Scope) -> tuple[Side | None, FlowScore | None]:
         """Side with the highest score; within an episode the episode's own flow."""
-        readings = {side: self._forced.read(row) for side, row in scope.rows.items()}
+        readings = {side: self._flow_of(scope, side) for side in scope.rows}
         if not readings:
             return None, None
         ledger = scope.ledger
@@ -514,20 +523,33 @@ class Detector:
         side = max(readings, key=lambda s: (readings[s].score, str(s)))
         return side, readings[side]
 
+    def _flow_of(self, scope: _Scope, side: Side | None) -> FlowScore:
+        """Flow in its unit, with the score of dollars or of prints, whichever is higher.
+
+        Dollars see a few large closes, prints see many small ones; both are forced selling.
+        """
+        flow = self._forced.read(scope.rows[side])
+        if side not in scope.count_rows:
+            return flow
+        prints = self._forced.read(scope.count_rows[side])
+        if prints.score <= flow.score:
+            return flow
+        return flow._replace(score=prints.score, window_bins=prints.window_bins)
+
     def _is_large(self, scope: _Scope, side: Side | None, flow: FlowScore) -> bool:
+        """Absolute size of the window that scored: quiet baselines make anything look large."""
         config = self.config
-        if scope.units[side] == "count":
-            return flow.total >= config.least_count
-        if flow.total < config.least_usd:
-            return False
         since_ns = ((self._now or 0) + 1 - flow.window_bins) * config.bin_ns
-        counts = [
-            record.count
+        within = [
+            record
             for record in scope.recent
             if record.side is side and (record.venue_ns or 0) >= since_ns
         ]
-        known = [count for count in counts if count is not None]
-        return not known or sum(known) >= config.least_count
+        usd = [record.usd for record in within if record.usd is not None]
+        counts = [record.count for record in within if record.count is not None]
+        if scope.units[side] == "usd" and sum(usd) < config.least_usd:
+            return False
+        return not counts or sum(counts) >= config.least_count
 
     def _multiple(self, scope: _Scope, flow: FlowScore) -> float | None:
         baseline = flow.baseline if flow.history_bins >= 1.0 else None
