@@ -88,8 +88,16 @@ def test_channels_of_other_subscriptions_are_told_apart_by_their_ack() -> None:
     assert other.rejected == ("unknown channel 'deriv:tBTCF0:USTF0'",)
     assert wire.decode(b'[5,"hb"]').control == "heartbeat"
     assert len(wire.decode(_frame(_row())).events) == 1
-    wire.decode(FRAMES[3].replace(b"91684", b"5"))  # the number is given out again
-    assert len(wire.decode(_frame(_row()).replace(b"91684", b"5")).events) == 1
+
+
+def test_the_first_payload_after_an_ack_is_history() -> None:
+    wire = open_wire()
+    wire.decode(FRAMES[3])
+    wire.decode(FRAMES[2])  # a heartbeat is no payload
+    first, second = wire.decode(_frame(_row())), wire.decode(_frame(_row()))
+    assert (first.events, first.control) == ([], "snapshot")
+    assert "history" in first.notes[0]
+    assert len(second.events) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,13 @@ index 8            amount (5) says       price                   size is    cove
 =================  ====================  ======================  =========  ======================
 
 **Index 6, BASE_PRICE, is "the price at which user entered the position"**, not where it was
-closed: it is no price of the liquidation, and other normalisers (tardis, aggr) print it as one.
-Here it is only noted. Index 9 says whether the position was sold on the market (1) or taken over
-by the system (0: backstop). Sources: docs.bitfinex.com/reference/rest-public-liquidations and
-ws-public-status (read 2026-10); tardis-node ``bitfinex.ts`` @bfd0cc9a (trigger and match).
+closed: it is no price of the liquidation (tardis prints it as one), and valuing a long at it would
+say more dollars than were closed. It is only noted; a trigger without index 11 has coins but no
+notional. Index 9 says whether the position was sold on the market (1) or taken over by the system
+(0: backstop). The first payload after the ack of a subscription repeats the past (a recorded one
+is 12 hours old; aggr-server skips it too): history, no events. Sources: docs.bitfinex.com,
+rest-public-liquidations and ws-public-status (read 2026-10); tardis-node ``bitfinex.ts``
+@bfd0cc9a (trigger and match); aggr-server ``bitfinex.js`` @927c72e1.
 """
 
 from collections.abc import Iterable
@@ -24,7 +27,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from airpocket.errors import InputError
-from airpocket.market.draft import Draft, decode_only
+from airpocket.market.draft import HISTORY, Draft, decode_only
 from airpocket.market.events import Event, Method, RawRef, Side
 from airpocket.market.feed_rule import FeedRules
 from airpocket.market.fields import Label, Price, Serial, SignedQty
@@ -37,7 +40,7 @@ __all__ = ["BitfinexWire", "open_wire"]
 _VENUE: Final = "bitfinex"
 _KEY: Final = "liq:global"
 _CONTROL: Final = frozenset({"info", "conf", "pong", "error", "unsubscribed"})
-_OTHERS_MAX: Final = 1_000  # channels; a connection may hold 30
+_CHANNELS_MAX: Final = 1_000  # a connection may hold 30
 
 
 class _Message(Struct, rename="camel"):
@@ -75,12 +78,13 @@ _ROW: Final = msgspec.json.Decoder(_Row)
 
 @final
 class BitfinexWire:
-    """One connection to Bitfinex; it remembers which channels are not the liquidations."""
+    """One connection to Bitfinex; it remembers what each channel is, and whether it has spoken."""
 
     def __init__(self, catalogue: Catalogue, rules: FeedRules) -> None:
         self._catalogue = catalogue
         self._rules = rules
         self._others: dict[int, str] = {}
+        self._silent: set[int] = set()  # acknowledged, no payload yet
 
     @property
     def venue(self) -> str:
@@ -111,13 +115,20 @@ class BitfinexWire:
             return "heartbeat"
         if frame.channel in self._others:
             raise InputError(f"unknown channel {self._others[frame.channel]!r}")
+        if frame.channel in self._silent:
+            self._silent.discard(frame.channel)
+            draft.note(HISTORY)
+            return "snapshot"
         draft.parts(frame.payload, _ROW.decode, lambda row: _tell(draft, row))
         return None
 
     def _remember(self, message: _Message) -> None:
-        if message.chan_id is None or message.key == _KEY:
-            self._others.pop(-1 if message.chan_id is None else message.chan_id, None)
-        elif len(self._others) < _OTHERS_MAX:
+        if message.chan_id is None or len(self._others) + len(self._silent) >= _CHANNELS_MAX:
+            return
+        if message.key == _KEY:
+            self._others.pop(message.chan_id, None)
+            self._silent.add(message.chan_id)
+        else:
             self._others[message.chan_id] = (message.key or message.channel)[:64]
 
 
