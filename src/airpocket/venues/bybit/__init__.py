@@ -1,0 +1,1 @@
+"""Bybit: linear and inverse derivatives, v5 public stream."""
