@@ -5,19 +5,17 @@ depth, open interest, funding, :class:`Gap`) and says transitions. It reads no c
 when records pass. It never says where the price goes next.
 """
 
-import math
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from statistics import median
-from typing import Any, Final, NamedTuple, TypeAlias, final
-
-import numpy as np
+from typing import Final, TypeAlias, final
 
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.episode import Ending, Kind, Phase, Reading, Transition
-from airpocket.detection.gauges import DepthGauge, FlowBank, FlowScore, InterestGauge, PriceBank
+from airpocket.detection.gauges import FlowScore
 from airpocket.detection.ledger import Ledger, PriceLeg
-from airpocket.detection.phases import Condition, PhaseMachine
+from airpocket.detection.panel import MARKET, Hit, Move, Panel, coin_of, median_onset
+from airpocket.detection.phases import Condition
+from airpocket.detection.scope import Scope, concerns, lose
 from airpocket.market.events import (
     Bar,
     Depth,
@@ -31,51 +29,13 @@ from airpocket.market.events import (
     Side,
 )
 
-__all__ = ["MARKET", "Detector", "Observation"]
-
-MARKET: Final = "*"
+__all__ = ["Detector", "Observation"]
 
 Observation: TypeAlias = ForcedFlow | Bar | Mark | Depth | DepthBands | OpenInterest | Funding | Gap
 """What the detector eats. Ticks are binned before (:class:`airpocket.market.flow.FlowBinner`)."""
 
 _FORCED_CHANNELS = frozenset({"liquidations", "forced_flow", "*"})
 _PRICE_CHANNELS = frozenset({"trades", "bars", "*"})
-
-
-class _Move(NamedTuple):
-    """Price confirmation of a scope: signed move, its threshold, whether it passes."""
-
-    fraction: float
-    threshold: float
-    passes: bool
-
-
-class _Hit(NamedTuple):
-    """When a stream last passed the coincidence score, and where its burst began."""
-
-    at_bin: int
-    onset_bin: int
-
-
-class _Scope:
-    """One machine with its episode: forced flow of a symbol, or a shock."""
-
-    def __init__(self, name: str, kind: Kind, config: DetectorConfig) -> None:
-        self.name = name
-        self.kind = kind
-        self.machine = PhaseMachine(config)
-        self.ledger: Ledger | None = None
-        self.rows: dict[Side | None, int] = {}  # flow in its unit
-        self.count_rows: dict[Side | None, int] = {}  # flow in prints, where dollars are known too
-        self.units: dict[Side | None, str] = {}
-        self.sources: dict[tuple[str, str], bool] = {}  # (venue, raw symbol) -> observed
-        self.recent: deque[ForcedFlow] = deque()
-        self.gap: Gap | None = None
-        self.watched = 0  # streams that were observed when a market episode opened
-
-    def all_rows(self) -> tuple[int, ...]:
-        """Rows of both measures."""
-        return (*self.rows.values(), *self.count_rows.values())
 
 
 @final
@@ -104,32 +64,9 @@ class Detector:
         self._symbols = symbols
         self._now: int | None = None  # index of the bin that is being filled
         self._said_ns = 0
-        shared: dict[str, Any] = {
-            "recent_bins": config.bins(config.recent_ns),
-            "guard_bins": config.bins(config.guard_ns),
-            "mean_half_life_bins": config.bins(config.mean_half_life_ns),
-            "spread_half_life_bins": config.bins(config.spread_half_life_ns),
-        }
-        self._forced = FlowBank(config.windows, **shared)
-        self._traded = FlowBank(config.windows, **shared)
-        self._prices = PriceBank(
-            horizon_bins=config.bins(config.horizon_ns),
-            reference_bins=config.bins(config.reference_ns),
-            guard_bins=shared["guard_bins"],
-            half_life_bins=shared["mean_half_life_bins"],
-            reach_bins=config.windows[-1] + config.bins(config.horizon_ns),
-        )
-        self._scopes: dict[str, _Scope] = {}
-        self._shocks: dict[str, _Scope] = {}
-        self._trade_rows: dict[tuple[str, str], int] = {}  # (venue, symbol)
-        self._price_rows: dict[tuple[str, str], int] = {}  # trades or bars of our own width
-        self._mark_rows: dict[tuple[str, str], int] = {}  # marks and wider bars
-        self._speaking: dict[str, dict[tuple[str, str], int]] = {}  # scope -> its prices
-        self._forced_hits: dict[int, _Hit] = {}
-        self._trade_hits: dict[int, _Hit] = {}
-        self._depth: dict[str, DepthGauge] = defaultdict(DepthGauge)
-        self._interest: dict[str, InterestGauge] = defaultdict(InterestGauge)
-        self._funding: dict[str, float] = {}
+        self._panel = Panel(config)
+        self._scopes: dict[str, Scope] = {}
+        self._shocks: dict[str, Scope] = {}
         self._market = self._scope(self._scopes, MARKET, Kind.CASCADE)
         self._market_shock = self._scope(self._shocks, MARKET, Kind.SHOCK)
 
@@ -152,7 +89,8 @@ class Detector:
         elif isinstance(record, Bar):
             self._take_bar(record)
         elif isinstance(record, Mark):
-            self._take_mark(record)
+            source = (record.venue, record.symbol or f"{record.venue} {record.raw_symbol}")
+            self._panel.take_mark(record.mark_price, source)
         elif isinstance(record, Gap):
             self._take_gap(record)
         else:
@@ -192,94 +130,74 @@ class Detector:
         scope = self._scope(self._scopes, name, Kind.CASCADE)
         row = scope.rows.get(flow.side)
         if row is None:
-            row = scope.rows[flow.side] = self._forced.row((name, flow.side))
+            row = scope.rows[flow.side] = self._panel.forced.row((name, flow.side))
             scope.units[flow.side] = "usd" if flow.usd is not None else "count"
         scope.sources[flow.venue, flow.raw_symbol] = True
-        self._forced.set_live(row, live=True)
+        self._panel.forced.set_live(row, live=True)
         scope.recent.append(flow)
         if scope.ledger is not None:
             scope.ledger.add_flow(flow)
         if scope.units[flow.side] == "usd" and flow.usd is not None:
-            self._forced.put(row, flow.usd, flow.usd_squared)
+            self._panel.forced.put(row, flow.usd, flow.usd_squared)
             if flow.count is not None:
                 if flow.side not in scope.count_rows:
-                    scope.count_rows[flow.side] = self._forced.row((name, flow.side, "count"))
-                self._forced.put(scope.count_rows[flow.side], flow.count, flow.count)
+                    scope.count_rows[flow.side] = self._panel.forced.row((name, flow.side, "count"))
+                self._panel.forced.put(scope.count_rows[flow.side], flow.count, flow.count)
         elif scope.units[flow.side] == "count" and flow.count is not None:
-            self._forced.put(row, flow.count, flow.count)
+            self._panel.forced.put(row, flow.count, flow.count)
 
     def _take_bar(self, bar: Bar) -> None:
         name = bar.symbol or f"{bar.venue} {bar.raw_symbol}"
-        key = (bar.venue, name)
-        if bar.width_ns > self.config.bin_ns:
-            self._put_price(self._mark_rows, key, bar.low, bar.high, bar.close)
+        source = (bar.venue, name)
+        if not self._panel.take_bar(bar, source):
             return
-        self._put_price(self._price_rows, key, bar.low, bar.high, bar.close)
-        start_ns = bar.venue_ns or 0
         if bar.trades is not None:
-            row = self._trade_rows.get(key)
-            if row is None:
-                row = self._trade_rows[key] = self._traded.row(key)
-                self._scope(self._shocks, name, Kind.SHOCK).sources[key] = True
-                self._market_shock.sources[key] = True
-            self._traded.put(row, bar.trades, bar.trades)
+            self._scope(self._shocks, name, Kind.SHOCK).sources[source] = True
+            self._market_shock.sources[source] = True
+        start_ns = bar.venue_ns or 0
         for scope in self._open_scopes():
             ledger = scope.ledger
             if ledger is None:
                 continue
-            leg = ledger.legs.get(key)
+            leg = ledger.legs.get(source)
             if leg is not None:
-                leg.see(
-                    bar.low, bar.low_ns or start_ns, bar.high, bar.high_ns or start_ns, bar.close
-                )
+                low_ns, high_ns = bar.low_ns or start_ns, bar.high_ns or start_ns
+                leg.see(bar.low, low_ns, bar.high, high_ns, bar.close)
             if scope.kind is Kind.SHOCK and bar.trades and scope.name in {name, MARKET}:
                 ledger.add_trades(bar.venue, start_ns, bar.trades, bar.usd)
 
-    def _take_mark(self, mark: Mark) -> None:
-        key = (mark.venue, mark.symbol or f"{mark.venue} {mark.raw_symbol}")
-        self._put_price(self._mark_rows, key, mark.mark_price, mark.mark_price, mark.mark_price)
-
-    def _put_price(
-        self, rows: dict[tuple[str, str], int], key: tuple[str, str],
-        low: float, high: float, close: float,
-    ) -> None:  # fmt: skip
-        row = rows.get(key)
-        if row is None:
-            row = rows[key] = self._prices.row((*key, rows is self._price_rows))
-            self._speaking.clear()
-        self._prices.put(row, low, high, close)
-
     def _take_context(self, record: Depth | DepthBands | OpenInterest | Funding) -> None:
         name = record.symbol or f"{record.venue} {record.raw_symbol}"
-        coin = _coin(name)
-        opened = [s for s in self._open_scopes() if _coin(s.name) == coin and s.ledger is not None]
+        coin = coin_of(name)
+        opened = [
+            s for s in self._open_scopes() if coin_of(s.name) == coin and s.ledger is not None
+        ]
         if isinstance(record, OpenInterest):
-            self._interest[coin].update(record)
+            self._panel.interest[coin].update(record)
             for scope in opened:
                 if scope.ledger is not None:
                     scope.ledger.note_interest(record.qty_base, record.notional_usd)
         elif isinstance(record, Funding):
-            self._funding[coin] = record.rate
+            self._panel.funding[coin] = record.rate
         else:
-            self._depth[coin].update(record, frozen=bool(opened))
+            self._panel.depth[coin].update(record, frozen=bool(opened))
 
     def _take_gap(self, gap: Gap) -> None:
         if gap.channel in _FORCED_CHANNELS:
             for scope in self._scopes.values():
                 self._lose_forced(scope, gap)
         if gap.channel in _PRICE_CHANNELS:
-            for key, row in self._trade_rows.items():
-                if _concerns(gap, key[1], key):
-                    self._traded.set_live(row, live=False)
-                    self._prices.drop(self._price_rows[key])
+            for key in self._panel.trade_rows:
+                if concerns(gap, key[1], key):
+                    self._panel.lose_trades(key)
                     for shock in (self._market_shock, self._shocks[key[1]]):
-                        _lose(shock, gap, [key])
+                        lose(shock, gap, [key])
 
-    def _lose_forced(self, scope: _Scope, gap: Gap) -> None:
-        _lose(scope, gap, [key for key in scope.sources if _concerns(gap, scope.name, key)])
+    def _lose_forced(self, scope: Scope, gap: Gap) -> None:
+        lose(scope, gap, [key for key in scope.sources if concerns(gap, scope.name, key)])
         if scope.sources and not any(scope.sources.values()):
             for row in scope.all_rows():
-                self._forced.set_live(row, live=False)
+                self._panel.forced.set_live(row, live=False)
 
     # -- time passes ---------------------------------------------------------------------------
 
@@ -290,7 +208,7 @@ class Detector:
             self._now = step
         self._said_ns = max(self._said_ns, known_ns)
         while self._now < step:
-            if not self._forced.any_live() and not self._traded.any_live():
+            if not self._panel.is_observed():
                 said += self._close()
                 self._now = step  # nothing is observed: time passes unseen, not quiet
                 break
@@ -300,19 +218,16 @@ class Detector:
 
     def _close(self) -> list[Transition]:
         """Close the bin that is being filled and let every scope that is not calm decide."""
-        self._forced.step()
-        self._traded.step()
-        self._prices.step()
-        self._note_hits(self._forced, self._forced_hits)
-        self._note_hits(self._traded, self._trade_hits)
+        panel = self._panel
+        panel.step(self._now or 0)
         said: list[Transition] = []
-        forced, scores = self._config_scores()
+        forced, scores = panel.forced.scores().tolist(), panel.traded.scores().tolist()
         for scope in list(self._scopes.values()):
             score = max((forced[row] for row in scope.all_rows()), default=0.0)
             if scope is not self._market and not self._is_hot(scope, score):
                 continue
             said += self._step_forced(scope)
-        for key, row in self._trade_rows.items():
+        for key, row in self._panel.trade_rows.items():
             shock = self._shocks[key[1]]
             if key[1] in self._scopes and self._scopes[key[1]].rows:
                 continue  # the symbol has a liquidation feed: no need to infer
@@ -324,43 +239,23 @@ class Detector:
         self._forget()
         return said
 
-    def _config_scores(self) -> tuple[list[float], list[float]]:
-        return self._forced.scores().tolist(), self._traded.scores().tolist()
-
-    def _is_hot(self, scope: _Scope, score: float) -> bool:
+    def _is_hot(self, scope: Scope, score: float) -> bool:
         needed = self.config.score_alone * self.config.building_share / 2.0
         return score >= needed or scope.machine.phase is not Phase.CALM or scope.gap is not None
 
-    def _note_hits(self, bank: FlowBank, hits: dict[int, _Hit]) -> None:
-        now = self._now or 0
-        for row in np.flatnonzero(bank.scores() >= self.config.score_together).tolist():
-            before = hits.get(row)
-            if before is not None and before.at_bin == now - 1:
-                hits[row] = _Hit(now, before.onset_bin)
-            else:
-                hits[row] = _Hit(now, now + 1 - bank.read(row).window_bins)
-
-    def _coincident(self, bank: FlowBank, hits: dict[int, _Hit]) -> list[_Hit] | None:
-        """Hits of the last seconds if enough streams of those watched passed together."""
-        now = self._now or 0
-        watched = sum(bank.is_live(row) for row in range(len(bank)))
-        needed = max(self.config.together_least, int(self.config.together_share * watched))
-        span = self.config.bins(self.config.together_ns)
-        recent = [hit for row, hit in hits.items() if now - hit.at_bin < span and bank.is_live(row)]
-        return recent if len(recent) >= needed else None
-
     # -- one scope, one bin --------------------------------------------------------------------
 
-    def _step_forced(self, scope: _Scope) -> list[Transition]:
+    def _step_forced(self, scope: Scope) -> list[Transition]:
         config = self.config
         side, best = self._best_side(scope)
         together = None
         if scope is self._market and not scope.rows:
-            together = self._coincident(self._forced, self._forced_hits)
+            panel = self._panel
+            together = panel.coincident(panel.forced, panel.forced_hits, self._now or 0)
         if best is None and together is None and not scope.machine.in_episode:
             return []
         row_score = best or FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0)
-        move = self._move(scope.name, scope.ledger.side if scope.ledger else side)
+        move = self._panel.move(scope.name, scope.ledger.side if scope.ledger else side)
         threshold = config.score_alone if move is not None else config.score_unconfirmed
         opens = row_score.score >= threshold and self._is_large(scope, side, row_score)
         if together is not None:
@@ -374,31 +269,32 @@ class Detector:
         if not scope.machine.in_episode and opens and not blind:
             onset_bin = (self._now or 0) + 1 - row_score.window_bins
             if together is not None:
-                onset_bin = _median_onset(together)
+                onset_bin = median_onset(together)
             self._open(scope, side, unit, onset_bin, row_score, move)
         return self._step(scope, condition, reading)
 
-    def _step_shock(self, scope: _Scope, row: int) -> list[Transition]:
-        flow = self._traded.read(row)
-        move = self._move(scope.name, scope.ledger.side if scope.ledger else None)
+    def _step_shock(self, scope: Scope, row: int) -> list[Transition]:
+        flow = self._panel.traded.read(row)
+        move = self._panel.move(scope.name, scope.ledger.side if scope.ledger else None)
         opens = flow.score >= self.config.score_shock and move is not None and move.passes
         multiple = self._multiple(scope, flow)
-        blind = not self._traded.is_live(row)
+        blind = not self._panel.traded.is_live(row)
         threshold = self.config.score_shock
         condition = self._condition(scope, opens, flow, threshold, multiple, blind=blind)
         if not scope.machine.in_episode and opens and not blind:
-            hit = self._trade_hits.get(row)
+            hit = self._panel.trade_hits.get(row)
             onset = hit.onset_bin if hit else (self._now or 0) + 1 - flow.window_bins
             self._open(scope, None, "count", onset, flow, move)
         return self._step(scope, condition, self._reading(flow, threshold, multiple, move, None))
 
     def _step_market_shock(self) -> list[Transition]:
         scope = self._market_shock
-        together = self._coincident(self._traded, self._trade_hits)
+        panel = self._panel
+        together = panel.coincident(panel.traded, panel.trade_hits, self._now or 0)
         if together is None and scope.machine.phase is Phase.CALM:
             return []
-        rows = [row for row in self._trade_rows.values() if self._traded.is_live(row)]
-        flows = [self._traded.read(row) for row in rows]
+        rows = [row for row in self._panel.trade_rows.values() if self._panel.traded.is_live(row)]
+        flows = [self._panel.traded.read(row) for row in rows]
         whole = FlowScore(
             median(flow.score for flow in flows) if flows else 0.0,
             1,
@@ -407,7 +303,7 @@ class Detector:
             sum(flow.recent for flow in flows),
             median(flow.history_bins for flow in flows) if flows else 0.0,
         )
-        move = self._move(MARKET, scope.ledger.side if scope.ledger else None)
+        move = self._panel.move(MARKET, scope.ledger.side if scope.ledger else None)
         opens = together is not None and move is not None and move.passes
         multiple = self._multiple(scope, whole)
         threshold = self.config.score_together
@@ -416,17 +312,17 @@ class Detector:
         condition = self._condition(scope, opens, whole, threshold, multiple, blind=blind)
         reading = self._reading(whole, threshold, multiple, move, together, watched=len(rows))
         if not scope.machine.in_episode and opens and together is not None and not blind:
-            self._open(scope, None, "count", _median_onset(together), whole, move)
+            self._open(scope, None, "count", median_onset(together), whole, move)
             scope.watched = len(rows)
         return self._step(scope, condition, reading)
 
-    def _step(self, scope: _Scope, condition: Condition, reading: Reading) -> list[Transition]:
+    def _step(self, scope: Scope, condition: Condition, reading: Reading) -> list[Transition]:
         said: list[Transition] = []
         before = scope.machine.phase
         after = scope.machine.step(condition)
         ledger = scope.ledger
         if ledger is not None:
-            ledger.note_depth(self._depth[_coin(scope.name)].share())
+            ledger.note_depth(self._panel.depth[coin_of(scope.name)].share())
             if after is Phase.SETTLED:
                 ledger.ending, ledger.end_ns = Ending.SETTLED, condition.end_ns
         over = condition.blind and self._ended_for_good(scope)
@@ -441,8 +337,8 @@ class Detector:
         return said
 
     def _open(
-        self, scope: _Scope, side: Side | None, unit: str, onset_bin: int, flow: FlowScore,
-        move: _Move | None,
+        self, scope: Scope, side: Side | None, unit: str, onset_bin: int, flow: FlowScore,
+        move: Move | None,
     ) -> None:  # fmt: skip
         config, now = self.config, self._now or 0
         history_ns = int(flow.history_bins * config.bin_ns)
@@ -461,10 +357,10 @@ class Detector:
             if (record.venue_ns or 0) >= ledger.onset_ns:
                 ledger.add_flow(record)
         bins_ago = now + 1 - onset_bin
-        for key, row in self._legs_of(scope.name).items():
-            reference = self._prices.reference(row, bins_ago)
-            found = self._prices.extremes(row, bins_ago)
-            last = self._prices.last(row)
+        for key, row in self._panel.legs_of(scope.name).items():
+            reference = self._panel.prices.reference(row, bins_ago)
+            found = self._panel.prices.extremes(row, bins_ago)
+            last = self._panel.prices.last(row)
             if reference is None or found is None or last is None:
                 continue
             low, low_ago, high, high_ago = found
@@ -473,28 +369,28 @@ class Detector:
             leg.see(
                 low, ends - low_ago * config.bin_ns, high, ends - high_ago * config.bin_ns, last
             )
-        interest = self._interest[_coin(scope.name)]
+        interest = self._panel.interest[coin_of(scope.name)]
         ledger.note_interest(interest.coins, interest.usd)
-        ledger.funding_before = self._funding.get(_coin(scope.name))
+        ledger.funding_before = self._panel.funding.get(coin_of(scope.name))
         self._freeze(scope, frozen=True)
 
-    def _release(self, scope: _Scope) -> None:
+    def _release(self, scope: Scope) -> None:
         self._freeze(scope, frozen=False)
         scope.ledger = None
         scope.watched = 0
 
-    def _freeze(self, scope: _Scope, *, frozen: bool) -> None:
+    def _freeze(self, scope: Scope, *, frozen: bool) -> None:
         for row in scope.all_rows():
-            self._forced.set_frozen(row, frozen=frozen)
+            self._panel.forced.set_frozen(row, frozen=frozen)
         if scope.kind is Kind.SHOCK:
-            for key, row in self._trade_rows.items():
+            for key, row in self._panel.trade_rows.items():
                 if scope.name in {MARKET, key[1]}:
-                    self._traded.set_frozen(row, frozen=frozen)
-        for row in self._legs_of(scope.name).values():
-            self._prices.set_frozen(row, frozen=frozen)
+                    self._panel.traded.set_frozen(row, frozen=frozen)
+        for row in self._panel.legs_of(scope.name).values():
+            self._panel.prices.set_frozen(row, frozen=frozen)
 
     def _end_feed(
-        self, scope: _Scope, *, before: Phase | None = None, reading: Reading | None = None
+        self, scope: Scope, *, before: Phase | None = None, reading: Reading | None = None
     ) -> list[Transition]:
         """Close an open episode whose feed is over: never an all-clear."""
         ledger = scope.ledger
@@ -512,7 +408,7 @@ class Detector:
 
     # -- what is read off the gauges -----------------------------------------------------------
 
-    def _best_side(self, scope: _Scope) -> tuple[Side | None, FlowScore | None]:
+    def _best_side(self, scope: Scope) -> tuple[Side | None, FlowScore | None]:
         """Side with the highest score; within an episode the episode's own flow."""
         readings = {side: self._flow_of(scope, side) for side in scope.rows}
         if not readings:
@@ -523,20 +419,20 @@ class Detector:
         side = max(readings, key=lambda s: (readings[s].score, str(s)))
         return side, readings[side]
 
-    def _flow_of(self, scope: _Scope, side: Side | None) -> FlowScore:
+    def _flow_of(self, scope: Scope, side: Side | None) -> FlowScore:
         """Flow in its unit, with the score of dollars or of prints, whichever is higher.
 
         Dollars see a few large closes, prints see many small ones; both are forced selling.
         """
-        flow = self._forced.read(scope.rows[side])
+        flow = self._panel.forced.read(scope.rows[side])
         if side not in scope.count_rows:
             return flow
-        prints = self._forced.read(scope.count_rows[side])
+        prints = self._panel.forced.read(scope.count_rows[side])
         if prints.score <= flow.score:
             return flow
         return flow._replace(score=prints.score, window_bins=prints.window_bins)
 
-    def _is_large(self, scope: _Scope, side: Side | None, flow: FlowScore) -> bool:
+    def _is_large(self, scope: Scope, side: Side | None, flow: FlowScore) -> bool:
         """Absolute size of the window that scored: quiet baselines make anything look large."""
         config = self.config
         since_ns = ((self._now or 0) + 1 - flow.window_bins) * config.bin_ns
@@ -551,7 +447,7 @@ class Detector:
             return False
         return not counts or sum(counts) >= config.least_count
 
-    def _multiple(self, scope: _Scope, flow: FlowScore) -> float | None:
+    def _multiple(self, scope: Scope, flow: FlowScore) -> float | None:
         baseline = flow.baseline if flow.history_bins >= 1.0 else None
         if scope.ledger is not None and scope.ledger.baseline is not None:
             aged = (self._now or 0) * self.config.bin_ns - scope.ledger.onset_ns
@@ -564,7 +460,7 @@ class Detector:
         return flow.recent / (baseline * self.config.bins(self.config.recent_ns))
 
     def _condition(
-        self, scope: _Scope, opens: bool, flow: FlowScore, threshold: float,  # noqa: FBT001
+        self, scope: Scope, opens: bool, flow: FlowScore, threshold: float,  # noqa: FBT001
         multiple: float | None, *, blind: bool,
     ) -> Condition:  # fmt: skip
         config, ledger = self.config, scope.ledger
@@ -574,8 +470,8 @@ class Detector:
             told = ledger.leg()
             regained = None if told is None else told[1]
             if multiple is not None and multiple < config.exhausted_multiple:
-                price_calm = self._is_price_calm(scope.name)
-            share = self._depth[_coin(scope.name)].share()
+                price_calm = self._panel.is_price_calm(scope.name)
+            share = self._panel.depth[coin_of(scope.name)].share()
             depth_back = None if share is None else share >= config.settled_depth
             rekindles = (
                 multiple is not None
@@ -589,8 +485,8 @@ class Detector:
         )  # fmt: skip
 
     def _reading(
-        self, flow: FlowScore, threshold: float, multiple: float | None, move: _Move | None,
-        together: list[_Hit] | None, *, watched: int | None = None,
+        self, flow: FlowScore, threshold: float, multiple: float | None, move: Move | None,
+        together: list[Hit] | None, *, watched: int | None = None,
     ) -> Reading:  # fmt: skip
         return Reading(
             score=flow.score, threshold=threshold,
@@ -601,52 +497,8 @@ class Detector:
             coincident=None if together is None else len(together), watched=watched,
         )  # fmt: skip
 
-    def _move(self, scope: str, side: Side | None) -> _Move | None:
-        """Median move of the scope's prices in the flow's direction, against its threshold."""
-        known = [
-            move
-            for row in self._legs_of(scope).values()
-            if (move := self._prices.move(row)) is not None
-        ]
-        if not known:
-            return None
-        fall = median(move.fall for move in known)
-        rise = median(move.rise for move in known)
-        sigma = median([move.sigma for move in known if not math.isnan(move.sigma)] or [0.0])
-        threshold = max(self.config.move_least, self.config.move_sigmas * sigma)
-        if side is Side.LONG or (side is None and -fall >= rise):
-            return _Move(fall, threshold, -fall >= threshold)
-        return _Move(rise, threshold, rise >= threshold)
-
-    def _is_price_calm(self, scope: str) -> bool | None:
-        bins = self.config.bins(self.config.settled_ns)
-        steps = bins / self.config.bins(self.config.horizon_ns)
-        calm = []
-        for row in self._legs_of(scope).values():
-            span, sigma = self._prices.span(row, bins), self._prices.sigma(row)
-            if span is not None and sigma > 0.0:
-                calm.append(span <= self.config.settled_sigmas * sigma * steps**0.5)
-        return None if not calm else sum(calm) * 2 >= len(calm)
-
-    def _legs_of(self, scope: str) -> dict[tuple[str, str], int]:
-        """Prices that speak for a scope: its own trades, else its marks, else its coin's."""
-        if scope == MARKET:
-            return self._price_rows
-        found = self._speaking.get(scope)
-        if found is None:
-            found = self._speaking[scope] = self._find_legs(scope)
-        return found
-
-    def _find_legs(self, scope: str) -> dict[tuple[str, str], int]:
-        for rows in (self._price_rows, self._mark_rows):
-            own = {key: row for key, row in rows.items() if key[1] == scope}
-            if own:
-                return own
-        coin = _coin(scope)
-        return {key: row for key, row in self._price_rows.items() if _coin(key[1]) == coin}
-
     def _transition(
-        self, scope: _Scope, before: Phase, after: Phase, at_ns: int, reading: Reading
+        self, scope: Scope, before: Phase, after: Phase, at_ns: int, reading: Reading
     ) -> Transition:
         return Transition(
             scope=scope.name, kind=scope.kind, before=before, after=after, at_ns=at_ns,
@@ -655,13 +507,13 @@ class Detector:
             gap=scope.gap if after is Phase.UNKNOWN else None,
         )  # fmt: skip
 
-    def _scope(self, scopes: dict[str, _Scope], name: str, kind: Kind) -> _Scope:
+    def _scope(self, scopes: dict[str, Scope], name: str, kind: Kind) -> Scope:
         scope = scopes.get(name)
         if scope is None:
-            scope = scopes[name] = _Scope(name, kind, self.config)
+            scope = scopes[name] = Scope(name, kind, self.config)
         return scope
 
-    def _open_scopes(self) -> Iterator[_Scope]:
+    def _open_scopes(self) -> Iterator[Scope]:
         for scopes in (self._scopes, self._shocks):
             for scope in scopes.values():
                 if scope.ledger is not None:
@@ -675,7 +527,7 @@ class Detector:
                 scope.recent.popleft()
 
     @staticmethod
-    def _ended_for_good(scope: _Scope) -> bool:
+    def _ended_for_good(scope: Scope) -> bool:
         return scope.gap is not None and scope.gap.cause is GapCause.END_OF_RECORDING
 
 
@@ -692,28 +544,3 @@ def _known_ns(record: Observation, start_ns: int) -> int:
     if isinstance(record, ForcedFlow):
         return record.first_ns or start_ns
     return start_ns
-
-
-def _coin(symbol: str) -> str:
-    return symbol.partition("/")[0]
-
-
-def _lose(scope: _Scope, gap: Gap, sources: list[tuple[str, str]]) -> None:
-    """Note that sources of a scope are no longer observed."""
-    for source in sources:
-        scope.sources[source] = False
-    if sources:
-        scope.gap = gap
-        if scope.ledger is not None:
-            scope.ledger.gaps.append(gap)
-
-
-def _concerns(gap: Gap, symbol: str, source: tuple[str, str]) -> bool:
-    if gap.venue != source[0]:
-        return False
-    return gap.raw_symbol == "*" or gap.raw_symbol == source[1] or gap.symbol == symbol
-
-
-def _median_onset(hits: Iterable[_Hit]) -> int:
-    onsets = sorted(hit.onset_bin for hit in hits)
-    return onsets[len(onsets) // 2]
