@@ -25,7 +25,7 @@ the funding interval. ``tickers`` deltas carry changed fields only and nothing i
 an index price or a funding time that changed alone makes no event, because the mark price or the
 rate beside it was not said. Update ids ``u`` are documented as "a sequence", not as gapless, so
 ``previous_update_id`` stays ``None``; ``u`` = 1 is a snapshot after a restart of the service.
-``adlAlert`` has no word for its state; see :func:`airpocket.venues.bybit.frames.adl_state`.
+``adlAlert`` has no word for its state; see :func:`airpocket.venues.bybit.messages.adl_state`.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,20 +55,20 @@ from airpocket.market.fields import BAD_FRAME, why
 from airpocket.market.instrument import Catalogue, Instrument, Kind
 from airpocket.market.wire import Decoded, refuse
 from airpocket.units import EARLIEST_NS, LATEST_NS, MILLISECOND_NS
-from airpocket.venues.bybit import frames
-from airpocket.venues.bybit.encode import encode
+from airpocket.venues.bybit import messages
+from airpocket.venues.bybit.encoding import encode
 
 __all__ = ["BybitWire", "open_wire"]
 
 _Common: TypeAlias = dict[str, Any]  # venue, local_ns, raw_ref of all events of a frame
-_Tell: TypeAlias = "Callable[[frames.Envelope, _Common], Decoded]"
+_Tell: TypeAlias = "Callable[[messages.Envelope, _Common], Decoded]"
 
 # What the busiest loop needs of a rule (until when it holds), and of an instrument (its symbol,
 # factor from raw to base size if profit is linear in dollars, dates). Plain tuples unpack fastest.
 _Rule: TypeAlias = tuple[Coverage, str, int, int]
 _Contract: TypeAlias = tuple[str | None, float | None, int, int, Instrument | None]
 
-_read_closed_frame: Final = frames.read_closed_frame
+_read_closed_frame: Final = messages.read_closed_frame
 _FAST: Final = b'{"topic":"allLiquidation.'
 _LIQUIDATED: Final = {"Buy": Side.LONG, "Sell": Side.SHORT}
 _TAKER: Final = {"Buy": Taker.BUY, "Sell": Taker.SELL}
@@ -135,7 +135,7 @@ class BybitWire:
                 if frame.topic[:15] == "allLiquidation.":  # unless a second "topic" followed
                     return self._closed(frame.data, (), local_ns, raw_ref)
         try:
-            envelope = frames.read_envelope(data)
+            envelope = messages.read_envelope(data)
         except BAD_FRAME as error:
             return refuse(f"not a frame of Bybit: {why(error)}")
         if envelope.topic is None:
@@ -146,7 +146,7 @@ class BybitWire:
         return tell(envelope, {"venue": "bybit", "local_ns": local_ns, "raw_ref": raw_ref})
 
     def encode(self, events: Iterable[Event]) -> list[bytes]:
-        """Write events as Bybit would send them: see :mod:`airpocket.venues.bybit.encode`.
+        """Write events as Bybit would send them: see :mod:`airpocket.venues.bybit.encoding`.
 
         Raises
         ------
@@ -155,13 +155,13 @@ class BybitWire:
         """
         return encode(events, self._catalogue, self._rules)
 
-    def _all_liquidation(self, envelope: frames.Envelope, common: _Common) -> Decoded:
-        rows, rejected = frames.read_closed(envelope.data)
+    def _all_liquidation(self, envelope: messages.Envelope, common: _Common) -> Decoded:
+        rows, rejected = messages.read_closed(envelope.data)
         return self._closed(rows, rejected, common["local_ns"], common["raw_ref"])
 
     def _closed(
         self,
-        rows: list[frames.Closed],
+        rows: list[messages.Closed],
         rejected: tuple[str, ...],
         local_ns: int | None,
         raw_ref: RawRef | None,
@@ -226,8 +226,8 @@ class BybitWire:
         contract = self._contracts[raw_symbol] = row.symbol, linear, *dates, row
         return contract
 
-    def _old_liquidation(self, envelope: frames.Envelope, common: _Common) -> Decoded:
-        rows, rejected = frames.read_old_closed(envelope.data)
+    def _old_liquidation(self, envelope: messages.Envelope, common: _Common) -> Decoded:
+        rows, rejected = messages.read_old_closed(envelope.data)
         events: list[Event] = []
         notes: dict[str, None] = {}
         for row in rows:
@@ -253,8 +253,8 @@ class BybitWire:
             )
         return Decoded(events, rejected, None, tuple(notes))
 
-    def _trades(self, envelope: frames.Envelope, common: _Common) -> Decoded:
-        rows, rejected = frames.read_dealt(envelope.data)
+    def _trades(self, envelope: messages.Envelope, common: _Common) -> Decoded:
+        rows, rejected = messages.read_dealt(envelope.data)
         events: list[Event] = []
         notes: dict[str, None] = {}
         for row in rows:
@@ -287,8 +287,8 @@ class BybitWire:
         instrument = self._catalogue.find(raw_symbol, venue_ns)
         return None if instrument is None else instrument.symbol
 
-    def _ticker(self, envelope: frames.Envelope, common: _Common) -> Decoded:
-        ticker, rejected = frames.read_ticker(envelope.data)
+    def _ticker(self, envelope: messages.Envelope, common: _Common) -> Decoded:
+        ticker, rejected = messages.read_ticker(envelope.data)
         venue_ns, late = _time_ns(envelope)
         if ticker is None or venue_ns is None:
             return Decoded(rejected=rejected + late)
@@ -315,14 +315,14 @@ class BybitWire:
                 events.append(OpenInterest(**said, qty_base=held, notional_usd=value))
         return Decoded(events, rejected, None, notes)
 
-    def _book(self, envelope: frames.Envelope, common: _Common) -> Decoded:
+    def _book(self, envelope: messages.Envelope, common: _Common) -> Decoded:
         venue_ns, rejected = _time_ns(envelope)
         if venue_ns is None:
             return Decoded(rejected=rejected)
         if envelope.type not in {"snapshot", "delta"}:
             return refuse(f"unknown type of order book {str(envelope.type)[:64]!r}")
         try:
-            book = frames.read_book(envelope.data)
+            book = messages.read_book(envelope.data)
         except BAD_FRAME as error:
             return refuse(f"order book: {why(error)}")  # half a change would falsify the book
         change = BookChange(
@@ -337,8 +337,8 @@ class BybitWire:
         )
         return Decoded([change])
 
-    def _adl_alert(self, envelope: frames.Envelope, common: _Common) -> Decoded:
-        rows, rejected = frames.read_adl_rows(envelope.data)
+    def _adl_alert(self, envelope: messages.Envelope, common: _Common) -> Decoded:
+        rows, rejected = messages.read_adl_rows(envelope.data)
         venue_ns, late = _time_ns(envelope)
         if venue_ns is None:
             return Decoded(rejected=rejected + late)
@@ -348,7 +348,7 @@ class BybitWire:
                 symbol=self._symbol(row.s, venue_ns),
                 raw_symbol=row.s,
                 venue_ns=venue_ns,
-                state=frames.adl_state(row),
+                state=messages.adl_state(row),
                 coin=row.c,
                 balance=row.b,
                 peak_balance=row.mb if isinstance(row.mb, float) else None,
@@ -358,8 +358,8 @@ class BybitWire:
         ]
         return Decoded(events, rejected)
 
-    def _insurance(self, envelope: frames.Envelope, common: _Common) -> Decoded:
-        rows, rejected = frames.read_pools(envelope.data)
+    def _insurance(self, envelope: messages.Envelope, common: _Common) -> Decoded:
+        rows, rejected = messages.read_pools(envelope.data)
         venue_ns, late = _time_ns(envelope)
         if venue_ns is None:
             return Decoded(rejected=rejected + late)
@@ -387,7 +387,7 @@ def open_wire() -> BybitWire:
     return BybitWire(Catalogue.load(toml), FeedRules.load(toml))
 
 
-def _reply(envelope: frames.Envelope) -> Decoded:
+def _reply(envelope: messages.Envelope) -> Decoded:
     if envelope.op is None:
         return refuse("unknown frame: neither topic nor op")
     if envelope.success is False:
@@ -399,9 +399,9 @@ def _reply(envelope: frames.Envelope) -> Decoded:
     return refuse(f"unknown op {envelope.op[:64]!r}")
 
 
-def _time_ns(envelope: frames.Envelope) -> tuple[int | None, tuple[str, ...]]:
+def _time_ns(envelope: messages.Envelope) -> tuple[int | None, tuple[str, ...]]:
     try:
-        time: int = frames.read_time(envelope.ts)
+        time: int = messages.read_time(envelope.ts)
     except BAD_FRAME as error:
         return None, (f"ts: {why(error)}",)
     return time * MILLISECOND_NS, ()

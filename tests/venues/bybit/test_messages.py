@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Raw
 
-from airpocket.venues.bybit.frames import AdlRow, adl_state, read_closed, read_ticker
+from airpocket.venues.bybit.messages import AdlRow, adl_state, read_closed, read_ticker
 
 
 def row(balance: float, drawdown: float) -> AdlRow:
