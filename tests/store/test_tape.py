@@ -156,7 +156,7 @@ class TapeAgainstLists(RuleBasedStateMachine):
 
 
 TapeAgainstLists.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None
+    max_examples=25, stateful_step_count=20, deadline=None
 )
 TestTapeAgainstLists = TapeAgainstLists.TestCase
 

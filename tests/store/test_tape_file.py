@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,26 @@ def test_a_closed_tape_is_one_file_and_its_empty_lock(tape: Path) -> None:
     sizes = {path.name: path.stat().st_size for path in tape.parent.iterdir()}
     assert sizes.pop("five.tape-lock") == 0
     assert list(sizes) == ["five.tape"]
+
+
+def test_a_tape_on_a_medium_that_cannot_be_written_is_read(
+    tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+    def refuse_all_but_immutable(address: str, **options: Any) -> sqlite3.Connection:
+        if "immutable" in address:
+            return connect(address, **options)
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", refuse_all_but_immutable)
+    with TapeReader(tape) as reader:
+        assert reader.about().frames == 500
+    tape.with_name("five.tape-wal").write_bytes(b"x")  # frames that only a recovery would show
+    with pytest.raises(TapeError, match="check that its folder exists and may be written"):
+        TapeReader(tape)
 
 
 def test_a_new_tape_needs_a_name_and_leaves_nothing_without(tmp_path: Path) -> None:

@@ -38,8 +38,7 @@ def in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        said = _WORDS.get(code, "it cannot be used as a tape")
+        said = _WORDS.get(_code(error), "it cannot be used as a tape")
         # SQLite quotes what it could not read: control characters of a stranger, escaped here.
         raise TapeError(f"{path}: {said} ({ascii(str(error))[1:-1]:.200})") from error
 
@@ -100,7 +99,7 @@ def lock(path: Path) -> sqlite3.Connection:
             holder.execute("BEGIN EXCLUSIVE")
     except TapeError as error:
         holder.close()
-        if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        if _code(error.__cause__) == sqlite3.SQLITE_BUSY:
             raise TapeError(
                 f"{path} is being written by another program: stop it, or write another tape"
             ) from error
@@ -149,24 +148,38 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise SourceError(f"there is no tape at {path}")
-    # A closed tape on a medium that cannot be written has no log and needs none.
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
+    try:
+        return _connect(path, "mode=ro")
+    except TapeError as error:
+        code = _code(error.__cause__)
+        has_log = path.with_name(path.name + "-wal").exists()
+        if code == sqlite3.SQLITE_CANTOPEN and not has_log:
+            # A closed tape on a medium that cannot be written has no log and needs none.
+            return _connect(path, "mode=ro&immutable=1")
+        if code != sqlite3.SQLITE_READONLY:
+            raise
+    # Its writer was killed while it created or closed the file: SQLite takes that back first.
+    _connect(path, "mode=rw").close()
+    return _connect(path, "mode=ro")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?{mode}"
+    with in_words(path):
+        connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
         with in_words(path):
-            connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None
-            )
-        try:
-            with in_words(path):
-                _verify(connection, path)
-        except TapeError as error:
-            connection.close()
-            code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-            has_log = path.with_name(path.name + "-wal").exists()
-            if code != sqlite3.SQLITE_CANTOPEN or has_log or "immutable" in mode:
-                raise
-        else:
-            return connection
-    raise AssertionError("unreachable: the second mode returns or raises")
+            _verify(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _code(error: BaseException | None) -> int:
+    """Return SQLite's primary error code, 0 if there is none."""
+    extended: int = getattr(error, "sqlite_errorcode", 0)
+    return extended & 0xFF
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> object:
