@@ -1,0 +1,371 @@
+"""The sentences of an alert: fixed templates over facts, with no free text from outside.
+
+Written for a trader at night: what was seen and on which venues first, then how unusual it is, then
+the price, then what is not known. What was not measured is said to be so.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from airpocket.alerts.alert import InformationalAlert, Signal, Stage
+from airpocket.alerts.fact import KINDS, Fact, FactName, Unit, fact
+from airpocket.alerts.names import EVERYTHING, base_of
+from airpocket.market.events import Coverage
+from airpocket.units import SECOND_NS, iso, say_duration, say_usd
+
+__all__ = ["NOT_MEASURED", "NO_PLAN", "STANDING", "completed", "lines", "say", "sentences"]
+
+NOT_MEASURED: Final = "not measured"
+NO_PLAN: Final = (
+    "Facts only. Published and open studies disagree in sign; after costs none gives a robust edge."
+)
+
+_N = FactName
+_FEEDS: Final = (_N.VENUES_LIVE, _N.VENUES_THROTTLED, _N.VENUES_SILENT)
+_STUDY: Final = (_N.REWARD_TO_RISK, _N.PAST_CASCADES)
+# Shown in every full message of a signal, measured or not.
+STANDING: Final[dict[Signal, tuple[FactName, ...]]] = {
+    Signal.LIQUIDATION_CASCADE: (
+        _N.OBSERVED_USD,
+        _N.WAVES,
+        _N.MULTIPLE_OF_BASELINE,
+        _N.PRICE_LEG,
+        _N.DEPTH_SHARE_OF_NORMAL,
+        _N.OPEN_INTEREST_CHANGE_COINS,
+        _N.FUNDING_BEFORE,
+        *_FEEDS,
+        *_STUDY,
+    ),
+    Signal.SHOCK: (
+        _N.ONE_SIDED_FLOW_USD,
+        _N.MULTIPLE_OF_BASELINE,
+        _N.PRICE_LEG,
+        _N.DEPTH_SHARE_OF_NORMAL,
+        *_FEEDS,
+        *_STUDY,
+    ),
+    Signal.FEED_HEALTH: _FEEDS,
+}
+_ORDER: Final = {name: place for place, name in enumerate(FactName)}
+
+
+def say(one: Fact) -> str:
+    """Say the value of a fact: with its bound and window, or that it was not measured.
+
+    Examples
+    --------
+    >>> from airpocket.alerts.fact import fact
+    >>> say(fact(FactName.PRICE_LEG, -0.0824, source="okx:mark"))
+    '−8.2 %'
+    >>> say(fact(FactName.OBSERVED_USD, None))
+    'not measured'
+    """
+    if one.value is None:
+        return NOT_MEASURED
+    said = _SAID[one.unit](one.value)
+    bound = f"at least {said}" if one.at_least else said
+    return f"{bound} in {_span(one.window_ns)}" if one.window_ns else bound
+
+
+def completed(alert: InformationalAlert) -> list[Fact]:
+    """Give the facts of an alert in the order of :class:`FactName`, with those that were missed.
+
+    Facts that stand in every message of its signal are there even if nobody measured them.
+    """
+    own = {one.name for one in alert.facts if one.scope in {None, alert.scope}}
+    absent = [fact(name, None) for name in STANDING[alert.signal] if name not in own]
+    return sorted((*alert.facts, *absent), key=lambda one: (_ORDER[one.name], one.scope or ""))
+
+
+def lines(alert: InformationalAlert) -> list[tuple[str, str, str]]:
+    """Give the :func:`completed` facts of an alert as label, value and source."""
+    told = []
+    for one in completed(alert):
+        label = KINDS[one.name].label
+        if one.scope not in {None, alert.scope}:
+            label = f"{label}, {one.scope}"
+        told.append((label, _study(one) or say(one), one.source or ""))
+    return told
+
+
+def sentences(alert: InformationalAlert) -> list[str]:
+    """Sentences of an alert, the most telling first; the first one must be shown."""
+    told = _TOLD[alert.signal](alert)
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in told if sentence]
+
+
+def _cascade(alert: InformationalAlert) -> list[str]:
+    seen, since = _seen(alert), f"since {_clock(alert.onset_ns)}"
+    if alert.stage is Stage.ALL_CLEAR:
+        return [
+            f"all clear: {_who(alert)}, cascade of {_clock(alert.onset_ns)} over{_after(alert)}",
+            f"{seen}{_waves(alert)}",
+            *_back(alert),
+        ]
+    if alert.stage is Stage.FEED_ENDED:
+        return [
+            f"feed ended, outcome unknown: {_who(alert)}, {seen} {since}",
+            *_cut_off(alert),
+            _price(alert),
+            _auto_deleveraging(alert),
+            _multiple(alert),
+        ]
+    return [
+        f"{_state(alert)}: {_who(alert)}, {seen}, {since}",
+        _multiple(alert),
+        _price(alert),
+        _taken_back(alert) if alert.stage is Stage.UPDATE else "",
+        _silent(alert),
+        _depth(alert),
+        _auto_deleveraging(alert),
+        _open_interest(alert),
+        _listed(alert, _N.VENUES_THROTTLED, "throttled"),
+    ]
+
+
+def _shock(alert: InformationalAlert) -> list[str]:
+    where, start = _where(alert), _clock(alert.onset_ns)
+    if alert.stage is Stage.ALL_CLEAR:
+        return [
+            f"all clear: {where}, price shock of {start} over{_after(alert)}",
+            *_back(alert),
+        ]
+    leg = alert.find(_N.PRICE_LEG)
+    moved = f"{where} {say(leg)}" if leg and leg.value is not None else f"{where}, {NOT_MEASURED}"
+    inferred = "inferred from trades: no liquidation feed seen"
+    if alert.stage is Stage.FEED_ENDED:
+        return [
+            f"feed ended, outcome unknown: price shock, {moved}, since {start}",
+            *_cut_off(alert),
+            inferred,
+        ]
+    still = "price shock" if alert.stage is Stage.OPEN else "price shock, update"
+    return [
+        f"{still}: {moved}, since {start}",
+        inferred,
+        _multiple(alert, "one-sided flow "),
+        _taken_back(alert) if alert.stage is Stage.UPDATE else "",
+        _depth(alert),
+        _silent(alert),
+    ]
+
+
+def _feed_health(alert: InformationalAlert) -> list[str]:
+    channel = str(alert.value(_N.FEED_CHANNEL) or "feed").replace("_", " ")
+    venues = _names(alert.value(_N.VENUES_SILENT))
+    state = "silent" if venues else str(alert.value(_N.FEED_STATE) or "suspect")
+    about = f"{venues} {channel}".strip()
+    start, live = _clock(alert.onset_ns), _listed(alert, _N.VENUES_LIVE, "live")
+    if alert.stage is Stage.ALL_CLEAR:
+        return [
+            f"feed back: {channel} live again, after a gap from {start} to {_clock(alert.time_ns)}",
+            "what happened in the gap was not seen",
+            live,
+        ]
+    if alert.stage is Stage.FEED_ENDED:
+        return [f"feed ended: {about}", *_cut_off(alert), live]
+    if state == "throttled":
+        return [f"feed health: {about} throttled since {start}", "totals are lower bounds", live]
+    return [f"feed health: {about} {state} since {start}", "what happens there is not seen", live]
+
+
+def _state(alert: InformationalAlert) -> str:
+    if alert.stage is Stage.OPEN:
+        inferred = alert.value(_N.COVERAGE) == Coverage.INFERRED.value
+        return "liquidations, inferred" if inferred else "real liquidations"
+    waves = alert.value(_N.WAVES)
+    return {
+        "cascade": f"wave {waves} of the cascade"
+        if isinstance(waves, int) and waves > 1
+        else "cascade goes on",
+        "exhausted": "forced flow has faded, not over yet",
+        "snapback": "snap-back, not over yet",
+        "unknown": "feed interrupted, outcome unknown",
+    }.get(alert.phase, "cascade, update")
+
+
+def _who(alert: InformationalAlert) -> str:
+    if alert.side is None:
+        return f"{_where(alert)}, side unknown"
+    inferred = " (side inferred)" if alert.value(_N.INFERRED) else ""
+    if alert.scope == EVERYTHING:
+        return f"{alert.side}{inferred}, {_where(alert)}"
+    return f"{_where(alert)} {alert.side}{inferred}"
+
+
+def _where(alert: InformationalAlert) -> str:
+    if alert.scope != EVERYTHING:
+        return base_of(alert.scope)
+    symbols = alert.value(_N.SYMBOLS_IN_MOVE)
+    return f"{len(symbols)} symbols" if isinstance(symbols, tuple) and symbols else "whole market"
+
+
+def _seen(alert: InformationalAlert) -> str:
+    for name in (_N.OBSERVED_USD, _N.OBSERVED_COUNT):
+        one = alert.find(name)
+        if one is not None and one.value is not None:
+            told = f"{'at least ' if one.at_least else ''}{_SAID[one.unit](one.value)}"
+            if name is _N.OBSERVED_COUNT:
+                told += " forced closes"
+            if alert.stage is Stage.ALL_CLEAR:
+                return f"{told} liquidated" if name is _N.OBSERVED_USD else told
+            span = f" in {_span(one.window_ns)}" if one.window_ns else ""
+            return f"{told}{span} ({_venues(one)})"
+    return f"amount {NOT_MEASURED}"
+
+
+def _venues(one: Fact) -> str:
+    venues = dict.fromkeys(part.partition(":")[0] for part in (one.source or "").split(", "))
+    return _names(tuple(venues), shown=3)
+
+
+def _multiple(alert: InformationalAlert, what: str = "") -> str:
+    one = alert.find(_N.MULTIPLE_OF_BASELINE)
+    if one is None or one.value is None:
+        return f"{what}against its normal: {NOT_MEASURED}"
+    said = f"{what}{_SAID[one.unit](one.value)} its normal"
+    if not alert.value(_N.PROVISIONAL):
+        return said
+    history = alert.find(_N.HISTORY_LENGTH)
+    behind = f": {say(history)} of history" if history and history.value is not None else ""
+    return f"{said} (provisional{behind})"
+
+
+def _price(alert: InformationalAlert) -> str:
+    leg, word = alert.find(_N.PRICE_LEG), alert.value(_N.PRICE_CONFIRMATION)
+    doubt = {"unconfirmed": "unconfirmed", "against_the_flow": "against the flow"}.get(str(word))
+    if leg is None or leg.value is None:
+        return f"price {doubt or NOT_MEASURED}"
+    return f"price {_SAID[leg.unit](leg.value)}" + (f", {doubt}" if doubt else "")
+
+
+def _taken_back(alert: InformationalAlert) -> str:
+    one = alert.find(_N.SNAPBACK_SHARE)
+    return f"{say(one)} of the price leg taken back" if one and one.value is not None else ""
+
+
+def _back(alert: InformationalAlert) -> list[str]:
+    return [
+        _proof(alert),
+        _price(alert),
+        _taken_back(alert),
+        _auto_deleveraging(alert),
+        _open_interest(alert),
+        _silent(alert),
+    ]
+
+
+def _proof(alert: InformationalAlert) -> str:
+    proof = alert.value(_N.ALL_CLEAR_PROOF)
+    words = proof if isinstance(proof, tuple) else ()
+    back = tuple(word for word in words if word != "later_events")
+    later = "later events show it" if back != words else ""
+    if not back:
+        return later
+    return f"back to normal: {_names(back)}" + (f" ({later})" if later else "")
+
+
+def _cut_off(alert: InformationalAlert) -> list[str]:
+    last = alert.value(_N.LAST_EVENT) or alert.value(_N.FEED_GAP_FROM)
+    when = f"nothing seen after {_clock(last)}" if isinstance(last, int) else ""
+    return [when, "this is not an all-clear"]
+
+
+def _auto_deleveraging(alert: InformationalAlert) -> str:
+    start, usd = alert.value(_N.ADL_STARTED), alert.find(_N.ADL_USD)
+    if not isinstance(start, int):
+        return ""
+    amount = f", {say(usd)}" if usd and usd.value is not None else ""
+    return f"auto-deleveraging since {_clock(start)}{amount}"
+
+
+def _depth(alert: InformationalAlert) -> str:
+    one = alert.find(_N.DEPTH_SHARE_OF_NORMAL)
+    return f"book at {say(one)} of its normal depth" if one and one.value is not None else ""
+
+
+def _open_interest(alert: InformationalAlert) -> str:
+    one = alert.find(_N.OPEN_INTEREST_CHANGE_COINS)
+    return f"open interest {say(one)} in coins" if one and one.value is not None else ""
+
+
+def _silent(alert: InformationalAlert) -> str:
+    return _listed(alert, _N.VENUES_SILENT, "no data from")
+
+
+def _listed(alert: InformationalAlert, name: FactName, label: str) -> str:
+    names = alert.value(name)
+    joint = " " if label.endswith("from") else ": "
+    return f"{label}{joint}{_names(names)}" if names else ""
+
+
+def _waves(alert: InformationalAlert) -> str:
+    waves = alert.value(_N.WAVES)
+    if not isinstance(waves, int) or isinstance(waves, bool) or waves < 1:
+        return ""
+    return f" in {waves} wave{'s' if waves > 1 else ''}"
+
+
+def _after(alert: InformationalAlert) -> str:
+    lasted = alert.value(_N.DURATION)
+    return f" after {_seconds(lasted)}" if isinstance(lasted, float) else ""
+
+
+def _study(one: Fact) -> str | None:
+    if one.name is not _N.REWARD_TO_RISK or one.value is None:
+        return None
+    return f"{say(one)} of past moves of this size stayed inside the noise floor"
+
+
+def _names(value: object, shown: int = 6) -> str:
+    names = [str(name).replace("_", " ") for name in value] if isinstance(value, tuple) else []
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def _span(window_ns: tuple[int, int] | None) -> str:
+    return say_duration(window_ns[1] - window_ns[0]) if window_ns else ""
+
+
+def _clock(time_ns: int) -> str:
+    stamp = iso(time_ns - time_ns % SECOND_NS)[11:19]
+    return f"{stamp.removesuffix(':00')} UTC"
+
+
+def _percent(value: float) -> str:
+    percent = abs(value) * 100
+    digits = 0 if percent >= 100 else 1 if percent >= 1 else 2 if percent >= 0.1 else 4
+    said = f"{percent:,.{digits}f}"
+    said = said.rstrip("0").rstrip(".") if digits else said
+    return f"{'−' if value < 0 and said != '0' else ''}{said} %"
+
+
+def _signed_usd(value: float) -> str:
+    return f"{'−' if value < 0 else ''}{say_usd(abs(value))}"
+
+
+def _seconds(value: float) -> str:
+    return say_duration(round(value * SECOND_NS))
+
+
+_SAID: Final[dict[Unit, Callable[..., str]]] = {
+    Unit.USD: _signed_usd,
+    Unit.COINS: lambda value: f"{value:,.6g} coins".replace("-", "−", 1),
+    Unit.PRICE: lambda value: f"{value:,.8g}",
+    Unit.FRACTION: _percent,
+    Unit.MULTIPLE: lambda value: f"{value:,.0f} ×" if value >= 10 else f"{value:.1f} ×",
+    Unit.SCORE: lambda value: f"{value:,.3g}" if value < 1_000 else f"{value:,.0f}",
+    Unit.COUNT: lambda value: f"{value:,}",
+    Unit.SECONDS: _seconds,
+    Unit.UTC: lambda value: f"{iso(value)[:10]} {iso(value)[11:23].rstrip('Z')} UTC",
+    Unit.YES_NO: lambda value: "yes" if value else "no",
+    Unit.WORD: lambda value: value.replace("_", " "),
+    Unit.WORDS: lambda value: _names(value, shown=20) or "none",
+    Unit.SYMBOLS: lambda value: _names(value, shown=8) or "none",
+    Unit.VENUES: lambda value: _names(value, shown=20) or "none",
+}
+_TOLD: Final[dict[Signal, Callable[[InformationalAlert], list[str]]]] = {
+    Signal.LIQUIDATION_CASCADE: _cascade,
+    Signal.SHOCK: _shock,
+    Signal.FEED_HEALTH: _feed_health,
+}
