@@ -1,0 +1,1 @@
+"""CoinGlass: sums over venues, bar by bar, as that data vendor exports them."""
