@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import tomllib
 from collections import Counter
 from math import isfinite
 from pathlib import Path
@@ -28,7 +29,7 @@ from airpocket.market.events import (
     event_ns,
 )
 from airpocket.market.feed_rule import FeedRules
-from airpocket.market.instrument import Catalogue
+from airpocket.market.instrument import Catalogue, Kind
 from airpocket.units import ns_from_iso
 from airpocket.venues.binance.wire import BinanceWire, open_wire
 from tests.venues.mutate import mutations
@@ -410,8 +411,7 @@ def test_a_price_that_would_overflow_coins_is_no_price() -> None:
 
 
 def test_rules_that_do_not_cover_a_time_reject_the_frame_and_do_not_raise() -> None:
-    toml = Path(open_wire.__code__.co_filename).with_name("venue.toml")
-    wire = BinanceWire(Catalogue.load(toml), FeedRules(()))
+    wire = BinanceWire(Catalogue.load(TOML), FeedRules(()))
     for frame in (FORCED, TAKEOVER, FORCED.replace(b"BTCUSDT", b"NOVEL")):
         said = wire.decode(frame)
         assert said.events == []
@@ -507,6 +507,48 @@ def test_the_vectors_are_reproduced(data_dir: Path) -> None:
             assert (event.order_price, event.fill_price) == (known["price"], known["avg_price"])
         seen += 1
     assert seen == 4
+
+
+TOML = Path(open_wire.__code__.co_filename).with_name("venue.toml")
+
+
+def test_every_contract_is_worth_what_its_product_says() -> None:
+    for row in Catalogue.load(TOML):
+        if row.raw_symbol.startswith("BTCUSD_"):
+            assert (row.kind, row.contract_value) == (Kind.INVERSE, 100.0)
+        elif "USD_" in row.raw_symbol:
+            assert (row.kind, row.contract_value) == (Kind.INVERSE, 10.0)
+        else:
+            assert (row.kind, row.contract_value) == (Kind.LINEAR, 1.0)
+            assert row.raw_symbol.startswith(row.base + row.quote)
+
+
+def test_the_streams_moved_and_the_old_addresses_ended() -> None:
+    endpoints = tomllib.loads(TOML.read_text(encoding="utf-8"))["endpoints"]
+    streams = {row["url"]: row for row in endpoints if row["url"].startswith("wss")}
+    assert streams["wss://fstream.binance.com"]["valid_to"] == "2026-04-23"
+    assert streams["wss://dstream.binance.com"]["valid_to"] == "2026-06-30"
+    now = [url for url, row in streams.items() if "valid_to" not in row]
+    assert now == [f"wss://fstream.binance.com/{path}" for path in ("market", "public", "private")]
+    assert "!forceOrder@arr" in streams["wss://fstream.binance.com/market"]["topics"]
+
+
+@pytest.mark.data
+def test_every_symbol_of_the_recordings_is_listed(data_dir: Path) -> None:
+    names: set[str] = set()
+    for path in sorted((data_dir / "oct10_market").glob("binance-delivery_trades_*.csv.gz")):
+        names.add("_".join(path.name.removesuffix(".csv.gz").split("_")[-2:]))
+    for path in sorted((data_dir / "binance_force_orders").glob("*.csv.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as rows:
+            for row in rows:
+                coin, _, expiry = row.partition(",")[0].partition("_")
+                if not coin.isalnum():
+                    continue  # a remark that its recorder glued to one row
+                name = coin if coin.endswith("USDC") else f"{coin}USDT"
+                names.add(f"{name}_{expiry}" if expiry else name)
+    assert len(names) > 130
+    listed = {row.raw_symbol for row in Catalogue.load(TOML)}
+    assert names <= listed
 
 
 @pytest.mark.data

@@ -47,20 +47,21 @@ _Levels: TypeAlias = list[tuple[Price, QtyOrZero]]
 _MsOrZero: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
 
 
-class Order(Struct, frozen=True, gc=False):
+class Order(Struct, frozen=True, gc=False, kw_only=True):
     """The forced order inside a ``forceOrder`` message.
 
     ``limit_price`` is the bankruptcy price, ``average_price`` what was paid (0: not said),
-    ``filled`` what was closed in all (``l``, the last fill, is only a part of it).
+    ``filled`` what was closed in all (``l``, the last fill, is only a part of it). The fields
+    stand in the order of the wire: they are found faster so.
     """
 
     symbol: Label = field(name="s")
     side: Literal["BUY", "SELL"] = field(name="S")
     limit_price: Price = field(name="p")
-    filled: QtyOrZero = field(name="z")
-    time_ms: TimeMs = field(name="T")
     average_price: _PriceOrZero = field(name="ap", default=0.0)
     status: str = field(name="X", default="")
+    filled: QtyOrZero = field(name="z")
+    time_ms: TimeMs = field(name="T")
     product: int | None = field(name="st", default=None)
 
 

@@ -51,6 +51,7 @@ from airpocket.venues.binance.listing import Listings
 from airpocket.venues.binance.messages import (
     KINDS,
     ForceOrder,
+    TradePrint,
     read_bare,
     read_combined,
     read_fields,
@@ -60,7 +61,7 @@ from airpocket.venues.binance.messages import (
     read_snapshot,
     read_text,
 )
-from airpocket.venues.binance.telling import Answer, Teller
+from airpocket.venues.binance.telling import Answer, Teller, is_plain
 
 __all__ = ["MERGED_NS", "BinanceWire", "open_wire"]
 
@@ -108,6 +109,7 @@ class BinanceWire:
         self._steady = self._listings.steady
         self._teller = Teller(venue, self._listings, rules)
         self._liquidation = self._teller.liquidation
+        self._trade = self._teller.trade
 
     @property
     def venue(self) -> str:
@@ -128,16 +130,21 @@ class BinanceWire:
                 message, stream = frame.data, frame.stream
             else:
                 message, stream = read_bare(data), ""
+            # What a cascade brings by the thousand says its one event at once; anything odd about
+            # it (no size, unknown instrument, off the book) takes the long way below.
+            if type(message) is ForceOrder:
+                order = message.order
+                listing = self._steady.get(order.symbol)
+                if listing is not None and order.filled > 0 and order.product in listing.products:
+                    return Decoded([self._liquidation(order, listing, local_ns, raw_ref)])
+            elif type(message) is TradePrint:
+                listing = self._steady.get(message.symbol)
+                if listing is not None and is_plain(message, listing):
+                    return Decoded([self._trade(message, listing, local_ns, raw_ref)])
         except BAD_FRAME:
             return self._decode_parts(data, local_ns, raw_ref)
-        if type(message) is ForceOrder:  # the frame that a cascade brings by the thousand
-            order = message.order
-            listing = self._steady.get(order.symbol)
-            if listing is not None and order.filled > 0 and order.product in listing.products:
-                try:
-                    return Decoded([self._liquidation(order, listing, local_ns, raw_ref)])
-                except InputError as error:
-                    return refuse(why(error))
+        except InputError as error:
+            return refuse(why(error))
         answer = Answer(stream, local_ns, raw_ref)
         for part in message if isinstance(message, list) else (message,):
             self._teller.tell(part, answer)
