@@ -203,10 +203,10 @@ def word_codes(words: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     return codes.to_numpy(), tuple(known.to_list())
 
 
-def units_of(token: str) -> pl.Expr:
+def units_of(token: str | pl.Expr) -> pl.Expr:
     """Smallest units of the tokens named in a column; null where the decimals are not known."""
     scale = {name: 10.0**decimals for name, decimals in DECIMALS.items()}
-    symbols = pl.col(token).str.to_uppercase()
+    symbols = (pl.col(token) if isinstance(token, str) else token).str.to_uppercase()
     return symbols.replace_strict(scale, default=None, return_dtype=pl.Float64)
 
 

@@ -1,0 +1,1 @@
+"""Compound: liquidations of the lending protocol, from exported events of its contracts."""
