@@ -350,10 +350,24 @@ class Teller:
     def _book_ticker(self, message: BookTicker, answer: Answer) -> None:
         time_ms = message.event_ms if message.time_ms is None else message.time_ms
         venue_ns = None if time_ms is None else time_ms * _MS
-        head = self._head(message.symbol, venue_ns, message.product, answer)
-        bids = [(message.bid, message.bid_qty)] if message.bid else []
-        asks = [(message.ask, message.ask_qty)] if message.ask else []
-        _top_of_book(head, bids, asks, answer)
+        listing = self._listed(message.symbol, venue_ns, message.product, answer)
+        if not (message.bid and message.bid_qty and message.ask and message.ask_qty):
+            answer.note(f"book of {message.symbol} has an empty side")
+        elif message.bid >= message.ask:
+            answer.rejected.append(f"book of {message.symbol} is crossed")
+        else:
+            answer.events.append(
+                Depth(
+                    venue=self._venue,
+                    symbol=None if listing is None else listing.symbol,
+                    raw_symbol=message.symbol,
+                    raw_ref=answer.raw_ref,
+                    venue_ns=venue_ns,
+                    local_ns=answer.local_ns,
+                    bids=((message.bid, message.bid_qty),),
+                    asks=((message.ask, message.ask_qty),),
+                )
+            )
 
 
 def is_plain(said: TradePrint, listing: Listing) -> bool:
