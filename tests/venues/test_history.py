@@ -5,17 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from airpocket.errors import SourceError
 from airpocket.market.columns import MISSING_INT, Columns
 from airpocket.market.events import Gap, GapCause, Mark, Trade
-from airpocket.market.instrument import Catalogue, Instrument, Kind
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Item, Label, Progress
 from airpocket.units import MILLISECOND_NS, SECOND_NS
-from airpocket.venues.history import FileRecording, Rejects, SkewMeter, valued
+from airpocket.venues.history import FileRecording, Rejects, SkewMeter
 
 LABEL = Label(name="x", kind="test", venue="okx", channels=("marks",))
 AT_NS = 1_760_129_100_071_000_000
@@ -25,7 +22,7 @@ def mark(at_ns: int, raw_symbol: str = "A") -> Mark:
     return Mark(venue="okx", symbol=None, raw_symbol=raw_symbol, venue_ns=at_ns, mark_price=1.0)
 
 
-def test_every_instrument_and_channel_gets_its_own_end() -> None:
+def test_every_instrument_ends_when_its_channel_was_last_heard() -> None:
     def items(_: Progress | None) -> Iterator[Item]:
         yield mark(5)
         yield mark(9, "B")
@@ -46,10 +43,10 @@ def test_every_instrument_and_channel_gets_its_own_end() -> None:
     read = list(FileRecording(LABEL, Path("x"), items).read())
     ends = [item for item in read if isinstance(item, Gap)]
     assert {(e.channel, e.raw_symbol, e.symbol, e.from_ns) for e in ends} == {
-        ("marks", "A", None, 7),
+        ("marks", "A", None, 9),
         ("marks", "B", None, 9),
         ("trades", "A", "A/USD", 11),
-        ("trades", "C", None, 4),
+        ("trades", "C", None, 11),
     }
     assert read[-len(ends) :] == ends
 
@@ -102,59 +99,3 @@ def test_the_clocks_are_compared_over_all_blocks() -> None:
     (finding,) = meter.findings("x", "okx")
     assert (finding.code, finding.count) == (FindingCode.CLOCK_SKEW, 20)
     assert "0.005 s in the median, from -1 s to 90 s" in finding.said
-
-
-@given(
-    rows=st.lists(
-        st.tuples(st.sampled_from("ABCD"), st.integers(0, 20), st.integers(1, 50)),
-        min_size=1,
-        max_size=20,
-    )
-)
-def test_values_in_bulk_are_those_of_single_events(rows: list[tuple[str, int, int]]) -> None:
-    catalogue = Catalogue(
-        [
-            instrument("A", Kind.LINEAR, 0.5, valid_to_ns=10),
-            instrument("A", Kind.LINEAR, 2.0, valid_from_ns=10),
-            instrument("B", Kind.INVERSE, 100.0),
-            instrument("C", Kind.QUANTO, 1.0),
-        ]
-    )
-    words = ("A", "B", "C", "D")
-    codes = np.array([words.index(row[0]) for row in rows], dtype=np.int32)
-    times, sizes = np.array([row[1] for row in rows]), np.array([float(row[2]) for row in rows])
-    price = sizes * 3.0
-    columns = valued(catalogue, codes, words, times, sizes, price)
-    trades = Columns(
-        Trade,
-        len(rows),
-        {"venue": "okx", "price": price, "qty_raw": sizes, "venue_ns": times, **columns},
-    )
-    for trade, (word, at_ns, size) in zip(trades.events(), rows, strict=True):
-        found = catalogue.find(word, at_ns)
-        assert trade.symbol == (None if found is None else found.symbol)
-        expected = None if found is None else found.notional_usd(size, size * 3.0)
-        assert trade.notional_usd == expected
-        assert trade.qty_base == (None if found is None else found.qty_base(size, size * 3.0))
-
-
-def instrument(
-    raw: str,
-    kind: Kind,
-    contract_value: float,
-    *,
-    valid_from_ns: int | None = None,
-    valid_to_ns: int | None = None,
-) -> Instrument:
-    return Instrument(
-        venue="okx",
-        raw_symbol=raw,
-        symbol=f"{raw}/USD:USD",
-        kind=kind,
-        base=raw,
-        quote="USD",
-        settle="USD",
-        contract_value=contract_value,
-        valid_from_ns=valid_from_ns,
-        valid_to_ns=valid_to_ns,
-    )

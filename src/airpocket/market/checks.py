@@ -35,7 +35,7 @@ _Ints: TypeAlias = NDArray[np.int64]
 _Mask: TypeAlias = NDArray[np.bool_]
 
 _UNITS_NS: Final = (SECOND_NS, MILLISECOND_NS, 1_000, 1)
-_JOIN_NS: Final = 10 * MINUTE_NS
+_JOIN_NS: Final = 30 * MINUTE_NS
 _FEWEST: Final = 5
 _LATE_NS: Final = 60 * SECOND_NS
 

@@ -1,4 +1,4 @@
-"""What the archives of all venues share: an opened file, rejected rows, columns of value.
+"""What the archives of all venues share: an opened file, rejected rows, clocks.
 
 A file says at its end that it ends (a ``Gap`` for every channel and instrument in it), and where
 it breaks off it says that too, before the error is raised.
@@ -15,12 +15,11 @@ from airpocket.errors import SourceError
 from airpocket.market import checks
 from airpocket.market.columns import MISSING_INT, Columns
 from airpocket.market.events import Event, Gap, GapCause, event_ns
-from airpocket.market.instrument import Catalogue
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Item, Label, Progress
 from airpocket.units import say_duration
 
-__all__ = ["CHANNELS", "FileRecording", "Rejects", "SkewMeter", "stretch_finding", "valued"]
+__all__ = ["CHANNELS", "FileRecording", "Rejects", "SkewMeter", "stretch_finding"]
 
 CHANNELS: Final = {
     "Trade": "trades",
@@ -124,7 +123,12 @@ def _remember(last: dict[_Stream, int], item: Event | Columns[Any]) -> None:
 
 
 def _ends(last: dict[_Stream, int], cause: GapCause, proven_by: str) -> Iterator[Gap]:
-    for (venue, raw_symbol, symbol, channel), at_ns in last.items():
+    """End each stream when the last event of its channel was heard, whichever instrument's."""
+    heard: dict[tuple[str, str], int] = {}
+    for (venue, _, _, channel), at_ns in last.items():
+        heard[venue, channel] = max(at_ns, heard.get((venue, channel), at_ns))
+    for venue, raw_symbol, symbol, channel in last:
+        at_ns = heard[venue, channel]
         yield Gap(
             venue=venue,
             raw_symbol=raw_symbol,
@@ -276,60 +280,3 @@ def stretch_finding(
         count=stretch.count,
         said=said,
     )
-
-
-def valued(
-    catalogue: Catalogue,
-    raw_symbols: NDArray[np.int32],
-    words: tuple[str, ...],
-    time_ns: NDArray[np.int64],
-    qty_raw: NDArray[np.float64],
-    price: NDArray[np.float64],
-) -> dict[str, Any]:
-    """Columns that follow from the instrument: symbol, size in coins, notional in dollars.
-
-    Parameters
-    ----------
-    catalogue
-        Instruments of the venue.
-    raw_symbols, words
-        The venue's names: codes into ``words``.
-    time_ns
-        When, because contracts change their size.
-    qty_raw, price
-        In the venue's units; rows of unknown instruments get no symbol and no notional.
-
-    Returns
-    -------
-    dict
-        ``symbol``, ``raw_symbol``, ``qty_base`` and ``notional_usd`` as
-        :class:`~airpocket.market.columns.Columns` takes them.
-    """
-    size = len(time_ns)
-    symbols = np.full(size, -1, dtype=np.int32)
-    names: list[str] = []
-    qty_base = np.full(size, np.nan)
-    usd = np.full(size, np.nan)
-    for code, word in enumerate(words):
-        for instrument in catalogue:
-            if instrument.raw_symbol != word:
-                continue
-            rows = raw_symbols == code
-            if instrument.valid_from_ns is not None:
-                rows &= time_ns >= instrument.valid_from_ns
-            if instrument.valid_to_ns is not None:
-                rows &= time_ns < instrument.valid_to_ns
-            if instrument.symbol not in names:
-                names.append(instrument.symbol)
-            symbols[rows] = names.index(instrument.symbol)
-            of_arrays: Any = instrument  # its arithmetic holds for arrays as for numbers
-            in_coins = of_arrays.qty_base(qty_raw[rows], price[rows])
-            in_dollars = of_arrays.notional_usd(qty_raw[rows], price[rows])
-            qty_base[rows] = np.nan if in_coins is None else in_coins
-            usd[rows] = np.nan if in_dollars is None else in_dollars
-    return {
-        "symbol": (symbols, tuple(names)),
-        "raw_symbol": (raw_symbols, words),
-        "qty_base": qty_base,
-        "notional_usd": usd,
-    }

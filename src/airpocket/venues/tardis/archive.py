@@ -26,11 +26,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from airpocket.errors import InputError
 from airpocket.market.checks import plausible_times
 from airpocket.market.columns import MISSING_INT, Columns
 from airpocket.market.events import (
-    Coverage,
     Funding,
     Liquidation,
     Mark,
@@ -45,7 +43,7 @@ from airpocket.market.instrument import Catalogue
 from airpocket.market.quality import Finding
 from airpocket.market.source import Archive, Item, Label, Progress
 from airpocket.store.files import csv_blocks, head
-from airpocket.venues.history import FileRecording, valued
+from airpocket.venues.history import FileRecording
 from airpocket.venues.tardis.rows import (
     MICROSECOND_NS,
     TICK_COLUMNS,
@@ -54,6 +52,7 @@ from airpocket.venues.tardis.rows import (
     Ticks,
     times_ns,
 )
+from airpocket.venues.valuation import ruled, valued
 
 if TYPE_CHECKING:
     import polars as pl
@@ -78,7 +77,6 @@ _VENUES: Final = {
     "okex-swap": "okx",
 }
 _RULE_CHANNELS: Final = {"binance": "forceOrder"}
-_NO_RULE: Final = "tardis-no-rule-stated"
 # Which price of a forced order Tardis passes on: the limit of the order (Binance `p`, BitMEX),
 # the bankruptcy price (Bybit, OKX `bkPx`), or the trade's own.
 _PRICE_FIELDS: Final = {
@@ -181,14 +179,12 @@ def _liquidations(source: _Source, progress: Progress | None) -> Iterator[Item]:
         if not isinstance(block, Ticks):
             yield block
             continue
-        codes, rule_ids, coverages = _rules(source, block.venue_ns)
         columns = {
             **_shared(source, block),
             _PRICE_FIELDS.get(source.venue, "fill_price"): block.price,
             "liquidated": (block.sides, (Side.SHORT.value, Side.LONG.value)),
             "method": _METHODS.get(source.venue, Method.UNKNOWN).value,
-            "rule_id": (codes, rule_ids),
-            "coverage": (codes, coverages),
+            **ruled(source.rules, _RULE_CHANNELS.get(source.venue, "liquidations"), block.venue_ns),
             "event_id": block.id_words(),
         }
         yield _columns(Liquidation, source, block, columns)
@@ -228,26 +224,6 @@ def _columns(
 ) -> Columns[Any]:
     tape = source.path.name
     return Columns(kind, len(block.venue_ns), columns, tape=tape, ordinals=block.lines)
-
-
-def _rules(
-    source: _Source, venue_ns: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], tuple[str, ...], tuple[str, ...]]:
-    """Rule and coverage of each row: codes into both lists of words."""
-    channel = _RULE_CHANNELS.get(source.venue, "liquidations")
-    first = int(venue_ns.min())
-    later = (rule.valid_from_ns for rule in source.rules.breaks(channel))
-    codes = np.zeros(len(venue_ns), dtype=np.int32)
-    rule_ids, coverages = [_NO_RULE], [Coverage.SAMPLED.value]
-    for start in (first, *(at_ns for at_ns in later if at_ns is not None and at_ns > first)):
-        try:
-            rule = source.rules.at(channel, start)
-        except InputError:  # no rule stated: that is said by the rule's id
-            continue
-        rule_ids.append(rule.rule_id)
-        coverages.append(rule.coverage.value)
-        codes[venue_ns >= start] = len(rule_ids) - 1
-    return codes, tuple(rule_ids), tuple(coverages)
 
 
 def _tickers(source: _Source, progress: Progress | None) -> Iterator[Item]:
