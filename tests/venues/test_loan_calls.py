@@ -137,6 +137,7 @@ def test_twins_are_counted() -> None:
 def test_word_codes_read_back(words: list[str | None]) -> None:
     codes, known = word_codes(pl.Series(words, dtype=pl.String))
     assert [None if code < 0 else known[code] for code in codes] == words
+    assert len(set(known)) == len(known)  # a word has one code, or one stream would be two
 
 
 def test_shape_is_complete_and_findings_carry_the_venue() -> None:

@@ -146,7 +146,7 @@ def columns_of(
             "coverage": coverage,
             "rule_id": rule_id,
             "account": word_codes(rows["account"]),
-            "event_id": word_codes(rows["event_id"]),
+            "event_id": _id_codes(rows["event_id"]),
         },
         tape=tape,
         ordinals=rows["row"].to_numpy(),
@@ -197,10 +197,17 @@ def end_of(channel: str, venue: str, at_ns: int) -> Gap:
 
 
 def word_codes(words: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Give a text column as codes into its sorted words; null is −1."""
-    known = words.drop_nulls().unique().sort()
-    codes = (words.rank("dense").cast(pl.Int32) - 1).fill_null(-1)
-    return codes.to_numpy(), tuple(known.to_list())
+    """Give a text column as codes into its different words; null is −1."""
+    known = words.drop_nulls().unique(maintain_order=True)
+    places = words.cast(pl.Enum(known)).to_physical().cast(pl.Int32).fill_null(-1)
+    return places.to_numpy(), tuple(known.to_list())
+
+
+def _id_codes(ids: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Give ids as they stand row by row: looking for repeats would cost more than it saves."""
+    codes = np.arange(len(ids), dtype=np.int32)
+    codes[ids.is_null().to_numpy()] = -1
+    return codes, tuple(ids.fill_null("").to_list())
 
 
 def units_of(token: str | pl.Expr) -> pl.Expr:
