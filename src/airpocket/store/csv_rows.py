@@ -53,7 +53,7 @@ class CsvRows:
             block = self._begin(block)
             if not block:
                 return
-        lines = block.count(b"\n")
+        lines = _count(block, b"\n")
         frame = self._at_once(block, lines)
         if frame is None:
             frame = self._one_by_one(block)
@@ -90,7 +90,7 @@ class CsvRows:
 
     def _at_once(self, block: bytes, lines: int) -> pl.DataFrame | None:
         schema = self._schema()
-        if b'"' not in block and block.count(b",") != lines * (len(schema) - 1):
+        if b'"' not in block and _count(block, b",") != lines * (len(schema) - 1):
             return None  # polars fills short rows with nulls
         try:
             # All columns are parsed: asked for some, polars lets rows with too many fields pass.
@@ -161,6 +161,11 @@ def _split(line: str) -> list[str]:
     if '"' not in line:
         return line.split(",") if line.strip() else []
     return next(csv.reader([line]), [])
+
+
+def _count(block: bytes, letter: bytes) -> int:
+    """Count a letter; bytes.count looks for it one by one and takes five times as long."""
+    return int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == letter[0]))
 
 
 def _cast(name: str, kind: type[pl.DataType]) -> pl.Expr:

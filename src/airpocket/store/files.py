@@ -203,15 +203,17 @@ def csv_blocks(
         rest = b""
         while failure is None:
             piece, failure = _read_block(stream, block_bytes)
-            whole, end, rest = (rest + piece).rpartition(b"\n")
+            held = rest + piece
+            if not piece:  # the end: a last line need not be ended, unless the file breaks off
+                if held and failure is None:
+                    yield from rows.parse(held + b"\n")
+                break
+            cut = held.rfind(b"\n") + 1
+            rest = held[cut:]
             if len(rest) > max(block_bytes, _LINE_LIMIT):
                 raise LimitError(f"{path}: a line is longer than {_LINE_LIMIT:,} bytes")
-            if not piece and failure is None:
-                whole, end, rest = rest, b"", b""
-            if whole or end:
-                yield from rows.parse(whole + b"\n")
-            if not piece:
-                break
+            if cut:
+                yield from rows.parse(held[:cut])
         if failure is not None:
             raise failure
     rows.finish()

@@ -38,7 +38,6 @@ TICKER_COLUMNS: Final[dict[str, type]] = {
 }
 _PRICE_LIMIT: Final = 1e15  # as market.fields.Price
 _SIZE_LIMIT: Final = 1e18
-_SIDES: Final = {"buy": 0, "sell": 1}  # anything else: the venue did not say
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,13 @@ class Rows:
             self._repeated += int(np.count_nonzero(is_repeat))
             frame = frame.filter(~is_repeat)
         symbols, words = coded(frame["symbol"])
-        sides = frame["side"].replace_strict(_SIDES, default=-1, return_dtype=None)
         return Ticks(
             lines=frame["line"].to_numpy(),
             venue_ns=times_ns(frame, "timestamp"),
             local_ns=times_ns(frame, "local_timestamp"),
             symbols=symbols,
             words=words,
-            sides=sides.fill_null(-1).to_numpy().astype(np.int32),
+            sides=_sides(frame["side"]),
             price=frame["price"].to_numpy(),
             amount=frame["amount"].to_numpy(),
             ids=frame["id"],
@@ -178,6 +176,14 @@ def _told(frame: "pl.DataFrame") -> tuple[NDArray[Any], ...]:
     texts = (frame[name].hash().to_numpy() for name in ("symbol", "id"))
     numbers = (frame[name].to_numpy() for name in ("timestamp", "price", "amount"))
     return (*texts, *numbers)
+
+
+def _sides(texts: "pl.Series") -> NDArray[np.int32]:
+    """Code buy as 0, sell as 1, and what the venue did not say as −1."""
+    is_buy, is_sell = (
+        (texts == side).fill_null(value=False).to_numpy() for side in ("buy", "sell")
+    )
+    return np.where(is_buy, 0, np.where(is_sell, 1, -1)).astype(np.int32)
 
 
 def times_ns(frame: "pl.DataFrame", field: str) -> NDArray[np.int64]:
