@@ -269,6 +269,11 @@ def test_replies() -> None:
     assert open_wire().decode(b"pong").control == "heartbeat"
 
 
+def test_reasons_stay_short() -> None:
+    frame = {"event": "error", "code": "9" * 5000, "msg": "x" * 5000}
+    assert len(open_wire().decode(written(frame)).rejected[0]) < 300
+
+
 @pytest.mark.parametrize(
     "frame",
     [

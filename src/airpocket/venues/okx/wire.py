@@ -190,7 +190,7 @@ class OkxWire:
             return Decoded(control="ack")
         if event == "channel-conn-count":
             return Decoded(control="ack")
-        said = f"{envelope.code or 'no code'}: {(envelope.msg or 'no reason')[:200]}"
+        said = f"{str(envelope.code)[:16]}: {(envelope.msg or 'no reason')[:200]}"
         if event == "notice":
             return Decoded(control="notice", notes=(f"notice {said}",))
         if event in {"error", "channel-conn-count-error"}:
