@@ -108,8 +108,9 @@ class AlertDesk:
         side = None if news.kind is Kind.SHOCK else _SIDES[episode.side]
         return InformationalAlert(
             alert_id=told.alert_id, signal=signal, stage=stage, phase=news.after.value,
-            scope=instrument_label(news.scope), side=side, time_ns=max(news.said_ns, episode.onset_ns),
-            onset_ns=episode.onset_ns, sequence=told.sequence, facts=facts_of(news, episode),
+            scope=instrument_label(news.scope), side=side,
+            time_ns=max(news.said_ns, episode.onset_ns), onset_ns=episode.onset_ns,
+            sequence=told.sequence, facts=facts_of(news, episode),
         )  # fmt: skip
 
 
@@ -231,18 +232,15 @@ def _context(episode: Episode) -> list[Fact]:
 def _coverage(news: Transition, episode: Episode, source: str) -> list[Fact]:
     by_coverage: dict[str, list[str]] = {"live": [], "throttled": []}
     silent = {gap.venue for gap in episode.gaps}
-    for venue, coverage in episode.venues:
-        by_coverage["throttled" if coverage is Coverage.THROTTLED else "live"].append(venue)
+    for venue, shown in episode.venues:
+        by_coverage["throttled" if shown is Coverage.THROTTLED else "live"].append(venue)
     inferred = episode.side_inferred or episode.kind is Kind.SHOCK
     facts = [
         fact(_N.COVERAGE, _joint(episode).value, source=source),
         fact(_N.INFERRED, inferred, source=source),
     ]
-    for name, venues in (
-        (_N.VENUES_LIVE, by_coverage["live"]),
-        (_N.VENUES_THROTTLED, by_coverage["throttled"]),
-    ):
-        heard = tuple(venue for venue in venues if venue not in silent)
+    for name, coverage in ((_N.VENUES_LIVE, "live"), (_N.VENUES_THROTTLED, "throttled")):
+        heard = tuple(venue for venue in by_coverage[coverage] if venue not in silent)
         facts.append(fact(name, heard or None, source=source))
     facts.append(fact(_N.VENUES_SILENT, tuple(sorted(silent)) or None, source=source))
     if news.reading.watched is not None:

@@ -67,6 +67,7 @@ class Detector:
         self._panel = Panel(config)
         self._scopes: dict[str, Scope] = {}
         self._shocks: dict[str, Scope] = {}
+        self._gaps: list[Gap] = []
         self._market = self._scope(self._scopes, MARKET, Kind.CASCADE)
         self._market_shock = self._scope(self._shocks, MARKET, Kind.SHOCK)
 
@@ -92,7 +93,7 @@ class Detector:
             source = (record.venue, record.symbol or f"{record.venue} {record.raw_symbol}")
             self._panel.take_mark(record.mark_price, source)
         elif isinstance(record, Gap):
-            self._take_gap(record)
+            self._gaps.append(record)  # the bin that is being filled was still observed
         else:
             self._take_context(record)
         return said
@@ -236,6 +237,8 @@ class Detector:
             if self._is_hot(shock, scores[row]):
                 said += self._step_shock(shock, row)
         said += self._step_market_shock()
+        while self._gaps:
+            self._take_gap(self._gaps.pop(0))
         self._forget()
         return said
 
@@ -285,7 +288,9 @@ class Detector:
             hit = self._panel.trade_hits.get(row)
             onset = hit.onset_bin if hit else (self._now or 0) + 1 - flow.window_bins
             self._open(scope, None, "count", onset, flow, move)
-        return self._step(scope, condition, self._reading(flow, threshold, multiple, move, None))
+        watched = sum(map(self._panel.traded.is_live, self._panel.trade_rows.values()))
+        reading = self._reading(flow, threshold, multiple, move, None, watched=watched)
+        return self._step(scope, condition, reading)
 
     def _step_market_shock(self) -> list[Transition]:
         scope = self._market_shock

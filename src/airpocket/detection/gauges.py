@@ -25,7 +25,7 @@ class FlowScore(NamedTuple):
     total: float  # flow within it
     baseline: float  # mean flow of a bin in the lagged, frozen baseline
     recent: float  # flow of the last `recent_bins`
-    history_bins: float  # weight of the baseline, in bins
+    history_bins: float  # bins that the baseline has taken in
 
 
 @final
@@ -125,7 +125,7 @@ class FlowBank:
             "_ring_usable": ((room, length), np.bool_),
             "_ring_sums": ((room, length, kinds), np.float64),
             "_seen": ((room,), np.int64), "_absorbed": ((room,), np.int64),
-            "_mean": ((room, 4), np.float64), "_spread": ((room, kinds, 3), np.float64),
+            "_mean": ((room, 5), np.float64), "_spread": ((room, kinds, 3), np.float64),
             "_out": ((room, 6), np.float64),
         }  # fmt: skip
         for name, (shape, dtype) in shapes.items():

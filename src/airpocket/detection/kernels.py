@@ -59,11 +59,11 @@ def flow_step(  # noqa: C901, PLR0912, PLR0915 — one loop over the streams, sp
     seen, absorbed
         Bins seen and bins taken into the baseline, shape (n,).
     mean
-        Decayed [sum, weight, squares, values with squares], shape (n, 4).
+        Decayed [sum, weight, squares, values with squares], and bins absorbed, shape (n, 5).
     spread
         Decayed [sum, sum of squares, weight] of window sums, shape (n, k, 3).
     out
-        Written: [score, window index, N, baseline mean a bin, recent sum, baseline weight],
+        Written: [score, window index, N, baseline mean a bin, recent sum, baseline bins],
         shape (n, 6).
     """
     length = ring.shape[1]
@@ -102,6 +102,7 @@ def flow_step(  # noqa: C901, PLR0912, PLR0915 — one loop over the streams, sp
                 continue
             mean[i, 0] = mean[i, 0] * mean_decay + ring[i, place]
             mean[i, 1] = mean[i, 1] * mean_decay + 1.0
+            mean[i, 4] += 1.0
             if not math.isnan(ring_squares[i, place]):
                 mean[i, 2] = mean[i, 2] * mean_decay + ring_squares[i, place]
                 mean[i, 3] = mean[i, 3] * mean_decay + ring[i, place]
@@ -145,7 +146,7 @@ def flow_step(  # noqa: C901, PLR0912, PLR0915 — one loop over the streams, sp
                     best, best_kind, best_sum = score, k, n
         out[i, 0], out[i, 1], out[i, 2] = best, best_kind, best_sum
         out[i, 3] = (mean[i, 0] + print_size) / (mean[i, 1] + 1.0)
-        out[i, 4], out[i, 5] = recent, mean[i, 1]
+        out[i, 4], out[i, 5] = recent, mean[i, 4]
 
 
 @numba.njit(cache=True)

@@ -119,6 +119,10 @@ class Columns(Generic[_E]):
         """Words that the codes of a column stand for."""
         return self._words[name]
 
+    def worded(self) -> frozenset[str]:
+        """Fields whose arrays are codes of words."""
+        return frozenset(self._words)
+
     def names(self) -> tuple[str, ...]:
         """Fields, in the order of the event class."""
         return tuple(self._arrays)

@@ -30,7 +30,8 @@ __all__ = [
     "why",
 ]
 
-Price: TypeAlias = Annotated[float, Meta(gt=0, lt=1e15)]
+# Not the smallest float: what is divided by a price must stay finite.
+Price: TypeAlias = Annotated[float, Meta(ge=1e-12, lt=1e15)]
 Qty: TypeAlias = Annotated[float, Meta(gt=0, lt=1e18)]
 QtyOrZero: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
 SignedQty: TypeAlias = Annotated[float, Meta(gt=-1e18, lt=1e18)]

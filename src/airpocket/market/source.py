@@ -12,7 +12,7 @@ from airpocket.market.quality import Finding
 
 __all__ = ["Archive", "Item", "Label", "Progress", "Recording"]
 
-Item: TypeAlias = "Event | Columns[Any] | Finding"
+Item: TypeAlias = Event | Columns[Any] | Finding
 """What a recording yields: single events, bulk columns, and findings about itself."""
 
 Progress: TypeAlias = Callable[[int, int], None]

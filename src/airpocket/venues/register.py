@@ -1,0 +1,118 @@
+"""Which venues and archives there are. Nothing of them is imported before it is asked for."""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, cast
+
+from airpocket.errors import InputError, SourceError
+from airpocket.market.source import Archive, Recording
+from airpocket.market.wire import Wire
+from airpocket.store import files
+
+__all__ = ["VENUES", "archives", "open_recording", "open_wire", "recordings_in"]
+
+VENUES: Final[dict[str, str]] = {
+    "aster": "aster",
+    "binance": "binance",
+    "bitfinex": "bitfinex",
+    "bitget": "bitget",
+    "bitmex": "bitmex",
+    "bybit": "bybit",
+    "deribit": "deribit",
+    "dydx": "dydx",
+    "htx": "htx",
+    "hyperliquid": "hyperliquid",
+    "kraken-futures": "kraken_futures",
+    "lighter": "lighter",
+    "okx": "okx",
+}
+"""Venue ids with a wire, and their folder."""
+
+_ARCHIVES: Final = ("tape", "hyperliquid", "binance", "tardis", "aave", "compound", "coinglass")
+
+
+def open_wire(venue: str) -> Wire:
+    """Open the wire of a venue: the memory of one new connection.
+
+    Raises
+    ------
+    InputError
+        If there is no such venue; the message lists those there are.
+
+    Examples
+    --------
+    >>> open_wire("okx").venue
+    'okx'
+    """
+    folder = VENUES.get(venue)
+    if folder is None:
+        raise InputError(f"{venue!r} is not a venue airpocket reads: {', '.join(sorted(VENUES))}")
+    module = importlib.import_module(f"airpocket.venues.{folder}.wire")
+    return cast("Wire", module.open_wire())
+
+
+def archives() -> Iterator[Archive]:
+    """Go through the formats of history files, the most particular first."""
+    for folder in _ARCHIVES:
+        module = importlib.import_module(f"airpocket.venues.{folder}.archive")
+        yield from cast("tuple[Archive, ...]", module.ARCHIVES)
+
+
+def open_recording(path: Path) -> Recording | None:
+    """Open a history file or folder; ``None`` if no archive claims it.
+
+    Raises
+    ------
+    SourceError
+        If it is missing, unreadable, or not what it claims to be.
+    """
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file or folder")
+    head = b"" if path.is_dir() else files.head(path)
+    for archive in archives():
+        if archive.claims(path, head):
+            return archive.open(path)
+    return None
+
+
+def recordings_in(source: Path) -> tuple[list[Recording], list[str]]:
+    """Open a file, or everything that can be read under a folder.
+
+    Parameters
+    ----------
+    source
+        A file, a folder that is one recording, or a folder of recordings.
+
+    Returns
+    -------
+    tuple
+        The recordings in order of name, and one sentence for each file that was left out.
+
+    Raises
+    ------
+    SourceError
+        If a named file is no recording, or a folder holds none.
+    """
+    whole = open_recording(source)
+    if whole is not None:
+        return [whole], []
+    if not source.is_dir():
+        raise SourceError(f"{source}: no archive knows this format; see `airpocket inspect --help`")
+    found: list[Recording] = []
+    left_out: list[str] = []
+    for path in sorted(source.iterdir()):
+        if path.name.startswith("."):
+            continue
+        try:
+            inside = open_recording(path)
+        except InputError as error:
+            left_out.append(str(error))
+            continue
+        if inside is None:
+            left_out.append(f"{path}: left out, no archive knows this format")
+        else:
+            found.append(inside)
+    if not found:
+        raise SourceError(f"{source}: holds no recording that airpocket can read")
+    return found, left_out
