@@ -77,10 +77,6 @@ DIFFERENCES: Final[dict[int, tuple[str, list[_Row]]]] = {
         "tardis drops the first push of any connection; here no subscription was acknowledged",
         [("XRP-USD-230929", "short", 0.55205, 39.0, 1_680_173_247_614_000_000)],
     ),
-    8: (
-        "tardis skips its mapper's first push; we skip it only after an acknowledgement, see below",
-        [("XRP-USD-230929", "short", 0.55205, 39.0, 1_680_173_247_614_000_000)],
-    ),
     12: (
         "index 6 is the price the position was entered at (docs.bitfinex.com); it closed at 11",
         [("tBTCF0:USTF0", "long", 9_080.0, 0.00268657, 1_593_522_802_742_000_000)],

@@ -74,7 +74,7 @@ def test_what_follows_an_order_and_protocol_give_no_events(frame: bytes, control
     [
         (_frame(_ROW, table="trade"), "unknown table 'trade'"),
         (_frame(_ROW, action="upsert"), "unknown action 'upsert'"),
-        (_frame({**_ROW, "price": 0}), "part 0: Expected `float` > 0.0"),
+        (_frame({**_ROW, "price": 0}), "part 0: Expected `float`"),
         (_frame({**_ROW, "side": ""}), "part 0: Invalid enum value ''"),
         (b"{}", "unknown message"),
     ],
