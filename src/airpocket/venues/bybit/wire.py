@@ -28,40 +28,24 @@ rate beside it was not said. Update ids ``u`` are documented as "a sequence", no
 ``adlAlert`` has no word for its state; see :func:`airpocket.venues.bybit.messages.adl_state`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 from msgspec import UNSET
 
-from airpocket.market.events import (
-    AdlWarning,
-    BookChange,
-    Coverage,
-    Event,
-    Funding,
-    InsuranceFund,
-    Liquidation,
-    Mark,
-    Method,
-    OpenInterest,
-    RawRef,
-    Side,
-    Taker,
-    Trade,
-)
+from airpocket.market.events import Coverage, Event, Liquidation, Method, RawRef, Side
 from airpocket.market.feed_rule import FeedRules
 from airpocket.market.fields import BAD_FRAME, why
 from airpocket.market.instrument import Catalogue, Instrument, Kind
 from airpocket.market.wire import Decoded, refuse
 from airpocket.units import EARLIEST_NS, LATEST_NS, MILLISECOND_NS
-from airpocket.venues.bybit import messages
+from airpocket.venues.bybit import messages, telling
 from airpocket.venues.bybit.encoding import encode
 
 __all__ = ["BybitWire", "open_wire"]
 
 _Common: TypeAlias = dict[str, Any]  # venue, local_ns, raw_ref of all events of a frame
-_Tell: TypeAlias = "Callable[[messages.Envelope, _Common], Decoded]"
 
 # What the busiest loop needs of a rule (until when it holds), and of an instrument (its symbol,
 # factor from raw to base size if profit is linear in dollars, dates). Plain tuples unpack fastest.
@@ -71,10 +55,7 @@ _Contract: TypeAlias = tuple[str | None, float | None, int, int, Instrument | No
 _read_closed_frame: Final = messages.read_closed_frame
 _FAST: Final = b'{"topic":"allLiquidation.'
 _LIQUIDATED: Final = {"Buy": Side.LONG, "Sell": Side.SHORT}
-_TAKER: Final = {"Buy": Taker.BUY, "Sell": Taker.SELL}
 _UNKNOWN_METHOD: Final = Method.UNKNOWN
-_INVERSE: Final = Kind.INVERSE
-_DOLLAR_COINS: Final = frozenset({"USDT", "USDC", "USD"})
 
 
 @final
@@ -112,15 +93,6 @@ class BybitWire:
         self._rules = rules
         self._rule_at(LATEST_NS - 1)
         self._contracts: dict[str, _Contract] = {}
-        self._tell: dict[str, _Tell] = {
-            "allLiquidation": self._all_liquidation,
-            "liquidation": self._old_liquidation,
-            "publicTrade": self._trades,
-            "tickers": self._ticker,
-            "orderbook": self._book,
-            "adlAlert": self._adl_alert,
-            "insurance": self._insurance,
-        }
 
     def decode(
         self, data: bytes, *, local_ns: int | None = None, raw_ref: RawRef | None = None
@@ -140,10 +112,8 @@ class BybitWire:
             return refuse(f"not a frame of Bybit: {why(error)}")
         if envelope.topic is None:
             return _reply(envelope)
-        tell = self._tell.get(envelope.topic.partition(".")[0])
-        if tell is None:
-            return refuse(f"unknown topic {envelope.topic[:64]!r}")
-        return tell(envelope, {"venue": "bybit", "local_ns": local_ns, "raw_ref": raw_ref})
+        common = {"venue": "bybit", "local_ns": local_ns, "raw_ref": raw_ref}
+        return self._push(envelope, envelope.topic, common)
 
     def encode(self, events: Iterable[Event]) -> list[bytes]:
         """Write events as Bybit would send them: see :mod:`airpocket.venues.bybit.encoding`.
@@ -154,6 +124,17 @@ class BybitWire:
             If Bybit has no topic for an event, or the event lacks what its topic needs.
         """
         return encode(events, self._catalogue, self._rules)
+
+    def _push(self, envelope: messages.Envelope, topic: str, common: _Common) -> Decoded:
+        name = topic.partition(".")[0]
+        if name == "allLiquidation":
+            return self._all_liquidation(envelope, common)
+        if name == "liquidation":
+            return self._old_liquidation(envelope, common)
+        tell = telling.TOPICS.get(name)
+        if tell is None:
+            return refuse(f"unknown topic {topic[:64]!r}")
+        return tell(envelope, self._catalogue, common)
 
     def _all_liquidation(self, envelope: messages.Envelope, common: _Common) -> Decoded:
         rows, rejected = messages.read_closed(envelope.data)
@@ -238,7 +219,7 @@ class BybitWire:
                 continue
             venue_ns = time * MILLISECOND_NS
             rule = self._rules.at("liquidation", venue_ns)
-            sized = self._sized(row.symbol, venue_ns, qty_raw, row.price, notes)
+            sized = telling.sized(self._catalogue, row.symbol, venue_ns, qty_raw, row.price, notes)
             events.append(
                 Liquidation(
                     **common,
@@ -252,133 +233,6 @@ class BybitWire:
                 )
             )
         return Decoded(events, rejected, None, tuple(notes))
-
-    def _trades(self, envelope: messages.Envelope, common: _Common) -> Decoded:
-        rows, rejected = messages.read_dealt(envelope.data)
-        events: list[Event] = []
-        notes: dict[str, None] = {}
-        for row in rows:
-            sized = self._sized(row.s, row.T * MILLISECOND_NS, row.v, row.p, notes)
-            trade = Trade(**common, **sized, price=row.p, taker=_TAKER[row.S], trade_id=row.i)
-            events.append(trade)
-        return Decoded(events, rejected, None, tuple(notes))
-
-    def _sized(
-        self, raw_symbol: str, venue_ns: int, qty_raw: float, price: float, notes: dict[str, None]
-    ) -> dict[str, Any]:
-        instrument = self._catalogue.find(raw_symbol, venue_ns)
-        if instrument is None:
-            notes[f"unknown instrument {raw_symbol}: no notional"] = None
-            symbol = qty_base = notional_usd = None
-        else:
-            symbol = instrument.symbol
-            qty_base = instrument.qty_base(qty_raw, price)
-            notional_usd = instrument.notional_usd(qty_raw, price)
-        return {
-            "raw_symbol": raw_symbol,
-            "venue_ns": venue_ns,
-            "symbol": symbol,
-            "qty_raw": qty_raw,
-            "qty_base": qty_base,
-            "notional_usd": notional_usd,
-        }
-
-    def _symbol(self, raw_symbol: str, venue_ns: int) -> str | None:
-        instrument = self._catalogue.find(raw_symbol, venue_ns)
-        return None if instrument is None else instrument.symbol
-
-    def _ticker(self, envelope: messages.Envelope, common: _Common) -> Decoded:
-        ticker, rejected = messages.read_ticker(envelope.data)
-        venue_ns, late = _time_ns(envelope)
-        if ticker is None or venue_ns is None:
-            return Decoded(rejected=rejected + late)
-        instrument = self._catalogue.find(ticker.symbol, venue_ns)
-        symbol = None if instrument is None else instrument.symbol
-        said = {**common, "symbol": symbol, "raw_symbol": ticker.symbol, "venue_ns": venue_ns}
-        events: list[Event] = []
-        notes: tuple[str, ...] = ()
-        if ticker.mark_price is not None:
-            mark = Mark(**said, mark_price=ticker.mark_price, index_price=ticker.index_price)
-            events.append(mark)
-        if ticker.funding_rate is not None:
-            time = ticker.next_funding_time
-            due_ns = None if time is None else time * MILLISECOND_NS
-            events.append(Funding(**said, rate=ticker.funding_rate, due_ns=due_ns))
-        held, value = ticker.open_interest, ticker.open_interest_value
-        if held is not None or value is not None:
-            if instrument is None:
-                notes = (f"unknown instrument {ticker.symbol}: open interest has no unit",)
-            elif instrument.kind is _INVERSE:  # contracts of 1 USD, their value in coins
-                usd = None if held is None else held * instrument.contract_value
-                events.append(OpenInterest(**said, qty_base=value, notional_usd=usd))
-            else:
-                events.append(OpenInterest(**said, qty_base=held, notional_usd=value))
-        return Decoded(events, rejected, None, notes)
-
-    def _book(self, envelope: messages.Envelope, common: _Common) -> Decoded:
-        venue_ns, rejected = _time_ns(envelope)
-        if venue_ns is None:
-            return Decoded(rejected=rejected)
-        if envelope.type not in {"snapshot", "delta"}:
-            return refuse(f"unknown type of order book {str(envelope.type)[:64]!r}")
-        try:
-            book = messages.read_book(envelope.data)
-        except BAD_FRAME as error:
-            return refuse(f"order book: {why(error)}")  # half a change would falsify the book
-        change = BookChange(
-            **common,
-            symbol=self._symbol(book.s, venue_ns),
-            raw_symbol=book.s,
-            venue_ns=venue_ns,
-            bids=book.b,
-            asks=book.a,
-            is_snapshot=envelope.type == "snapshot" or book.u == 1,
-            last_update_id=book.u,
-        )
-        return Decoded([change])
-
-    def _adl_alert(self, envelope: messages.Envelope, common: _Common) -> Decoded:
-        rows, rejected = messages.read_adl_rows(envelope.data)
-        venue_ns, late = _time_ns(envelope)
-        if venue_ns is None:
-            return Decoded(rejected=rejected + late)
-        events: list[Event] = [
-            AdlWarning(
-                **common,
-                symbol=self._symbol(row.s, venue_ns),
-                raw_symbol=row.s,
-                venue_ns=venue_ns,
-                state=messages.adl_state(row),
-                coin=row.c,
-                balance=row.b,
-                peak_balance=row.mb if isinstance(row.mb, float) else None,
-                drawdown=0.0 - row.pr,
-            )
-            for row in rows
-        ]
-        return Decoded(events, rejected)
-
-    def _insurance(self, envelope: messages.Envelope, common: _Common) -> Decoded:
-        rows, rejected = messages.read_pools(envelope.data)
-        venue_ns, late = _time_ns(envelope)
-        if venue_ns is None:
-            return Decoded(rejected=rejected + late)
-        events: list[Event] = []
-        for row in rows:
-            at_ns = venue_ns if row.update_time is None else row.update_time * MILLISECOND_NS
-            shared = "," in row.symbols
-            fund = InsuranceFund(
-                **common,
-                symbol="*" if shared else self._symbol(row.symbols, at_ns),
-                raw_symbol="*" if shared else row.symbols,
-                venue_ns=at_ns,
-                coin=row.coin,
-                balance=row.balance,
-                notional_usd=row.balance if row.coin in _DOLLAR_COINS else None,
-                symbols=tuple(row.symbols.split(",")),
-            )
-            events.append(fund)
-        return Decoded(events, rejected)
 
 
 def open_wire() -> BybitWire:
@@ -397,14 +251,6 @@ def _reply(envelope: messages.Envelope) -> Decoded:
     if envelope.op in {"subscribe", "unsubscribe"}:
         return Decoded(control="ack")
     return refuse(f"unknown op {envelope.op[:64]!r}")
-
-
-def _time_ns(envelope: messages.Envelope) -> tuple[int | None, tuple[str, ...]]:
-    try:
-        time: int = messages.read_time(envelope.ts)
-    except BAD_FRAME as error:
-        return None, (f"ts: {why(error)}",)
-    return time * MILLISECOND_NS, ()
 
 
 def _or(date_ns: int | None, otherwise_ns: int) -> int:
