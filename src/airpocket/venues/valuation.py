@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from airpocket.errors import InputError
 from airpocket.market.events import Coverage
 from airpocket.market.feed_rule import FeedRules
-from airpocket.market.instrument import Catalogue
+from airpocket.market.instrument import Catalogue, Instrument
 
-__all__ = ["NO_RULE", "ruled", "valued"]
+__all__ = ["NO_RULE", "ruled", "valued", "worth"]
 
 NO_RULE: Final = "no-rule-stated"
 """``rule_id`` of liquidations whose venue states no rule for the channel and time."""
@@ -61,17 +61,38 @@ def valued(
         if instrument.symbol not in names:
             names.append(instrument.symbol)
         symbols[rows] = names.index(instrument.symbol)
-        of_arrays: Any = instrument  # its arithmetic holds for arrays as for numbers
-        in_coins = of_arrays.qty_base(qty_raw[rows], price[rows])
-        in_dollars = of_arrays.notional_usd(qty_raw[rows], price[rows])
-        qty_base[rows] = np.nan if in_coins is None else in_coins
-        usd[rows] = np.nan if in_dollars is None else in_dollars
+        qty_base[rows], usd[rows] = worth(instrument, qty_raw[rows], price[rows])
     return {
         "symbol": (symbols, tuple(names)),
         "raw_symbol": (raw_symbols, words),
         "qty_base": qty_base,
         "notional_usd": usd,
     }
+
+
+def worth(
+    instrument: Instrument, qty_raw: NDArray[np.float64], price: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coins and dollars of sizes in the venue's unit; NaN where they have none or no measure.
+
+    Examples
+    --------
+    >>> from airpocket.market.instrument import Kind
+    >>> perp = Instrument(venue="binance", raw_symbol="BTCUSD_PERP", symbol="BTC/USD:BTC",
+    ...     kind=Kind.INVERSE, base="BTC", quote="USD", settle="BTC", contract_value=100.0)
+    >>> worth(perp, np.array([3.0, 3.0]), np.array([10_000.0, 0.0]))
+    (array([0.03,  nan]), array([300., 300.]))
+    """
+    of_arrays: Any = instrument  # its arithmetic holds for arrays as for numbers
+    with np.errstate(all="ignore"):  # hostile prices: 0, 1e-320
+        said = (of_arrays.qty_base(qty_raw, price), of_arrays.notional_usd(qty_raw, price))
+    coins, dollars = (
+        np.full(len(qty_raw), np.nan)
+        if value is None
+        else np.where(np.isfinite(value), value, np.nan)
+        for value in said
+    )
+    return coins, dollars
 
 
 def ruled(rules: FeedRules, channel: str, venue_ns: NDArray[np.int64]) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Tests of airpocket.venues.tardis.archive, on made files and on the real ones."""
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from airpocket.errors import SourceError
+from airpocket.errors import AirpocketError, SourceError
 from airpocket.market.columns import Columns
 from airpocket.market.events import Funding, Gap, GapCause, Liquidation, Mark, OpenInterest, Trade
 from airpocket.market.quality import Finding, FindingCode
@@ -15,6 +18,7 @@ from airpocket.store.files import head
 from airpocket.units import iso
 from airpocket.venues.history import FileRecording
 from airpocket.venues.tardis.archive import ARCHIVES
+from tests.venues.damaged_rows import damaged
 
 TICK_HEADER = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
 TICKER_HEADER = (
@@ -141,6 +145,32 @@ def test_an_empty_file_and_other_files_are_told_apart(tmp_path: Path) -> None:
     assert list(opened(path).read()) == []
     other = written(tmp_path, "y.csv.gz", "time,price\n1,2\n")
     assert not any(archive.claims(other, head(other)) for archive in ARCHIVES)
+
+
+DAMAGED = {
+    "coinbase_trades.csv": TICK_HEADER
+    + "".join(f"coinbase,AVAX-USD,{AT_US + i},{AT_US + i},{i},buy,2,3\n" for i in range(6)),
+    "binance_liquidations.csv": TICK_HEADER
+    + "".join(f"binance-futures,BTCUSDT,{AT_US + i},{AT_US + i},,sell,2,3\n" for i in range(6)),
+    "ticker.csv": TICKER_HEADER
+    + "".join(
+        f"binance-futures,BTCUSDT,{AT_US + i},{AT_US + i},{AT_US},0.1,,1,2,3,4\n" for i in range(6)
+    ),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(name=st.sampled_from(sorted(DAMAGED)), seed=st.integers(0, 2**32))
+def test_no_damage_raises_anything_but_our_own_errors(tmp_path: Path, name: str, seed: int) -> None:
+    path = tmp_path / name
+    path.write_bytes(damaged(DAMAGED[name].encode(), seed))
+    for archive in ARCHIVES:
+        if not archive.claims(path, head(path)):
+            continue
+        with suppress(AirpocketError):
+            for item in archive.open(path).read():
+                if isinstance(item, Columns):
+                    assert len(list(item.events())) == len(item)
 
 
 FALLS = {  # symbol of the file: rows, fall to the low in percent, time of the low

@@ -48,6 +48,7 @@ _COLUMNS: Final[dict[str, type]] = {
 }
 _PRICES: Final = ("open", "high", "low", "close")
 _PRICE_LIMIT: Final = 1e15
+_SIZE_LIMIT: Final = 1e18
 
 
 @final
@@ -130,6 +131,11 @@ def _usable(block: "pl.DataFrame", unit_ns: int, rejects: Rejects) -> "pl.DataFr
         & (price["high"] >= np.maximum(price["open"], price["close"]))
         & (block["close_time"].to_numpy() > block["open_time"].to_numpy())
         & (block["volume"].to_numpy() >= 0)
+        & (block["volume"].to_numpy() < _SIZE_LIMIT)
+        & (block["quote_volume"].to_numpy() >= 0)
+        & (block["quote_volume"].to_numpy() < _SIZE_LIMIT)
+        & (block["taker_buy_volume"].to_numpy() >= 0)
+        & (block["taker_buy_quote_volume"].to_numpy() >= 0)
         & (block["count"].to_numpy() >= 0)
     )
     rejects.add_rows(lines, is_good & ~is_bar, "prices, volume and times make no bar")

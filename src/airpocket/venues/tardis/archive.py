@@ -52,7 +52,7 @@ from airpocket.venues.tardis.rows import (
     Ticks,
     times_ns,
 )
-from airpocket.venues.valuation import ruled, valued
+from airpocket.venues.valuation import ruled, valued, worth
 
 if TYPE_CHECKING:
     import polars as pl
@@ -260,12 +260,10 @@ def _ticker_columns(source: _Source, frame: "pl.DataFrame") -> Iterator[Columns[
     told = Columns(Mark, len(lines), {**common, **marks}, tape=tape, ordinals=lines)
     yield told.take(number["mark_price"] > 0)
     open_interest = number["open_interest"]
-    value: dict[str, Any] = {"qty_base": np.nan, "notional_usd": np.nan}
     if instrument is not None:
         price = np.where(number["mark_price"] > 0, number["mark_price"], number["last_price"])
-        of_arrays: Any = instrument  # its arithmetic holds for arrays as for numbers
-        value["qty_base"] = of_arrays.qty_base(open_interest, price)
-        value["notional_usd"] = of_arrays.notional_usd(open_interest, price)
+        coins, dollars = worth(instrument, open_interest, price)
+        value = {"qty_base": coins, "notional_usd": dollars}
         interest = Columns(OpenInterest, len(lines), {**common, **value}, tape=tape, ordinals=lines)
         yield interest.take((open_interest >= 0) & _changes(open_interest))
     rate = number["funding_rate"]
