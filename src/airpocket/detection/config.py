@@ -29,17 +29,20 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
         Absolute size below which nothing is an episode, however quiet the baseline.
     guard_ns, mean_half_life_ns, spread_half_life_ns
         Lag and half-lives of the baseline.
-    recent_ns, exhausted_multiple, exhausted_ns
+    recent_ns, exhausted_multiple, exhausted_share, exhausted_ns
         EXHAUSTED once the flow of the last ``recent_ns`` stayed below ``exhausted_multiple`` ×
-        baseline for ``exhausted_ns``.
+        baseline, or below ``exhausted_share`` of the episode's largest wave bin, for
+        ``exhausted_ns``. The share is for sparse baselines, of which any single print is many.
     rekindled_multiple, rekindled_share
         EXHAUSTED → CASCADE (next wave) at this multiple of the baseline (above
         ``exhausted_multiple`` by design) and this share of the episode's largest wave bin.
     snapback_share
         Part of the price leg that must be regained for SNAPBACK.
     settled_ns, settled_sigmas, settled_depth
-        SETTLED after so long with the flow quiet, the price within ``settled_sigmas`` × its
-        random-walk range, and depth at this share of its normal (where each is observed).
+        SETTLED after so long with the flow quiet (its mean over that time below
+        ``exhausted_multiple`` × baseline: no share helps here), the price within
+        ``settled_sigmas`` × its random-walk range, and depth at this share of its normal (where
+        each is observed).
     building_share
         BUILDING at this share of the score needed (context only), CALM again at half of it.
     reference_ns
@@ -71,6 +74,7 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
     spread_half_life_ns: int = 2 * HOUR_NS
     recent_ns: int = 60 * SECOND_NS
     exhausted_multiple: float = 2.0
+    exhausted_share: float = 0.01
     exhausted_ns: int = 120 * SECOND_NS
     rekindled_multiple: float = 5.0
     rekindled_share: float = 0.25

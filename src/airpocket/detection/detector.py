@@ -138,6 +138,8 @@ class Detector:
         scope.recent.append(flow)
         if scope.ledger is not None:
             scope.ledger.add_flow(flow)
+        if self._market.ledger is not None and scope is not self._market and not self._market.rows:
+            self._market.ledger.add_flow(flow)
         if scope.units[flow.side] == "usd" and flow.usd is not None:
             self._panel.forced.put(row, flow.usd, flow.usd_squared)
             if flow.count is not None:
@@ -230,8 +232,8 @@ class Detector:
             said += self._step_forced(scope)
         for key, row in self._panel.trade_rows.items():
             shock = self._shocks[key[1]]
-            if key[1] in self._scopes and self._scopes[key[1]].rows:
-                continue  # the symbol has a liquidation feed: no need to infer
+            if self._is_fed(key[1]):
+                continue
             if self._symbols is not None and key[1] not in self._symbols:
                 continue
             if self._is_hot(shock, scores[row]):
@@ -241,6 +243,10 @@ class Detector:
             self._take_gap(self._gaps.pop(0))
         self._forget()
         return said
+
+    def _is_fed(self, symbol: str) -> bool:
+        """Tell whether forced flow of a symbol is seen: then nothing need be inferred."""
+        return symbol in self._scopes and bool(self._scopes[symbol].rows)
 
     def _is_hot(self, scope: Scope, score: float) -> bool:
         needed = self.config.score_alone * self.config.building_share / 2.0
@@ -253,22 +259,27 @@ class Detector:
         side, best = self._best_side(scope)
         together = None
         if scope is self._market and not scope.rows:
-            panel = self._panel
-            together = panel.coincident(panel.forced, panel.forced_hits, self._now or 0)
+            together = self._panel.coincident(self._loudest_rows(), self._now or 0)
+            side, best = self._sum_of_symbols(scope)
         if best is None and together is None and not scope.machine.in_episode:
             return []
         row_score = best or FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0)
         move = self._panel.move(scope.name, scope.ledger.side if scope.ledger else side)
         threshold = config.score_alone if move is not None else config.score_unconfirmed
-        opens = row_score.score >= threshold and self._is_large(scope, side, row_score)
-        if together is not None:
-            threshold, opens = config.score_together, True
+        opens = False
+        if scope.rows:
+            opens = row_score.score >= threshold and self._is_large(scope, side, row_score)
+        elif scope is self._market:
+            threshold, opens = config.score_together, together is not None
         opens = opens and (move is None or move.passes)
         blind = bool(scope.rows) and not any(scope.sources.values())
-        unit = scope.units.get(side, "count")
-        multiple = self._multiple(scope, row_score)
-        condition = self._condition(scope, opens, row_score, threshold, multiple, blind=blind)
-        reading = self._reading(row_score, threshold, multiple, move, together)
+        if scope is self._market and not scope.rows and scope.machine.in_episode:
+            fed = [s for s in self._scopes.values() if s.rows]
+            blind = 2 * sum(any(s.sources.values()) for s in fed) < len(fed)
+            scope.gap = next((s.gap for s in fed if s.gap is not None), None) if blind else None
+        unit = scope.units.get(side, "usd")
+        condition = self._condition(scope, opens, row_score, threshold, blind=blind)
+        reading = self._reading(scope, row_score, threshold, move, together)
         if not scope.machine.in_episode and opens and not blind:
             onset_bin = (self._now or 0) + 1 - row_score.window_bins
             if together is not None:
@@ -280,25 +291,30 @@ class Detector:
         flow = self._panel.traded.read(row)
         move = self._panel.move(scope.name, scope.ledger.side if scope.ledger else None)
         opens = flow.score >= self.config.score_shock and move is not None and move.passes
-        multiple = self._multiple(scope, flow)
         blind = not self._panel.traded.is_live(row)
         threshold = self.config.score_shock
-        condition = self._condition(scope, opens, flow, threshold, multiple, blind=blind)
+        condition = self._condition(scope, opens, flow, threshold, blind=blind)
         if not scope.machine.in_episode and opens and not blind:
             hit = self._panel.trade_hits.get(row)
             onset = hit.onset_bin if hit else (self._now or 0) + 1 - flow.window_bins
             self._open(scope, None, "count", onset, flow, move)
         watched = sum(map(self._panel.traded.is_live, self._panel.trade_rows.values()))
-        reading = self._reading(flow, threshold, multiple, move, None, watched=watched)
+        reading = self._reading(scope, flow, threshold, move, None, watched=watched)
         return self._step(scope, condition, reading)
 
     def _step_market_shock(self) -> list[Transition]:
-        scope = self._market_shock
-        panel = self._panel
-        together = panel.coincident(panel.traded, panel.trade_hits, self._now or 0)
+        scope, panel = self._market_shock, self._panel
+        # Symbols with a liquidation feed need no inference, and speak for themselves.
+        unfed = {
+            source: row
+            for source, row in panel.trade_rows.items()
+            if panel.traded.is_live(row) and not self._is_fed(source[1])
+        }
+        symbols = {symbol: row for (_, symbol), row in unfed.items()}
+        rows = list(unfed.values())
+        together = panel.coincident_trades(unfed, self._now or 0)
         if together is None and scope.machine.phase is Phase.CALM:
             return []
-        rows = [row for row in self._panel.trade_rows.values() if self._panel.traded.is_live(row)]
         flows = [self._panel.traded.read(row) for row in rows]
         whole = FlowScore(
             median(flow.score for flow in flows) if flows else 0.0,
@@ -310,12 +326,11 @@ class Detector:
         )
         move = self._panel.move(MARKET, scope.ledger.side if scope.ledger else None)
         opens = together is not None and move is not None and move.passes
-        multiple = self._multiple(scope, whole)
         threshold = self.config.score_together
         # An all-clear from the few streams that are left would not speak for the market.
         blind = len(rows) < max(1, (scope.watched + 1) // 2)
-        condition = self._condition(scope, opens, whole, threshold, multiple, blind=blind)
-        reading = self._reading(whole, threshold, multiple, move, together, watched=len(rows))
+        condition = self._condition(scope, opens, whole, threshold, blind=blind)
+        reading = self._reading(scope, whole, threshold, move, together, watched=len(symbols))
         if not scope.machine.in_episode and opens and together is not None and not blind:
             self._open(scope, None, "count", median_onset(together), whole, move)
             scope.watched = len(rows)
@@ -358,9 +373,11 @@ class Detector:
             history_ns=history_ns, provisional=history_ns < config.provisional_ns,
             confirmed=None if move is None else move.passes,
         )  # fmt: skip
-        for record in scope.recent:
-            if (record.venue_ns or 0) >= ledger.onset_ns:
-                ledger.add_flow(record)
+        whole = scope is self._market and not scope.rows
+        for fed in self._scopes.values() if whole else (scope,):
+            for record in fed.recent:
+                if (record.venue_ns or 0) >= ledger.onset_ns:
+                    ledger.add_flow(record)
         bins_ago = now + 1 - onset_bin
         for key, row in self._panel.legs_of(scope.name).items():
             reference = self._panel.prices.reference(row, bins_ago)
@@ -404,7 +421,7 @@ class Detector:
         ledger.ending = Ending.FEED_ENDED
         before = scope.machine.phase if before is None else before
         if reading is None:
-            reading = self._reading(FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0), 0.0, None, None, None)
+            reading = self._reading(scope, FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0), 0.0, None, None)
         scope.machine.close()
         end_ns = ((self._now or 0) + 1) * self.config.bin_ns
         told = self._transition(scope, before, Phase.UNKNOWN, end_ns, reading)
@@ -423,6 +440,34 @@ class Detector:
             return ledger.side, readings[ledger.side]
         side = max(readings, key=lambda s: (readings[s].score, str(s)))
         return side, readings[side]
+
+    def _loudest_rows(self) -> dict[str, int]:
+        """Row of the side with the highest score, for each symbol that is fed."""
+        scores = self._panel.forced.scores()
+        return {
+            scope.name: max(scope.all_rows(), key=lambda row: float(scores[row]))
+            for scope in self._scopes.values()
+            if scope.rows and scope is not self._market
+        }
+
+    def _sum_of_symbols(self, market: Scope) -> tuple[Side | None, FlowScore | None]:
+        """Flow of the market where no venue tells it: the dollars of all symbols, one side."""
+        totals: dict[Side | None, list[FlowScore]] = {}
+        for scope in self._scopes.values():
+            for side, row in scope.rows.items():
+                if scope is not market and scope.units[side] == "usd":
+                    totals.setdefault(side, []).append(self._panel.forced.read(row))
+        if not totals:
+            return None, None
+        chosen = market.ledger.side if market.ledger is not None else None
+        if chosen not in totals:
+            chosen = max(totals, key=lambda side: sum(flow.recent for flow in totals[side]))
+        flows = totals[chosen]
+        return chosen, FlowScore(
+            median(flow.score for flow in flows), 1, sum(flow.total for flow in flows),
+            sum(flow.baseline for flow in flows), sum(flow.recent for flow in flows),
+            median(flow.history_bins for flow in flows),
+        )  # fmt: skip
 
     def _flow_of(self, scope: Scope, side: Side | None) -> FlowScore:
         """Flow in its unit, with the score of dollars or of prints, whichever is higher.
@@ -452,50 +497,56 @@ class Detector:
             return False
         return not counts or sum(counts) >= config.least_count
 
-    def _multiple(self, scope: Scope, flow: FlowScore) -> float | None:
-        baseline = flow.baseline if flow.history_bins >= 1.0 else None
-        if scope.ledger is not None and scope.ledger.baseline is not None:
-            aged = (self._now or 0) * self.config.bin_ns - scope.ledger.onset_ns
-            if aged <= self.config.thaw_ns and scope is not self._market_shock:
-                baseline = scope.ledger.baseline  # the market's is summed over what is still live
-        elif scope.ledger is not None:
-            baseline = None
-        if not baseline:
-            return None
-        return flow.recent / (baseline * self.config.bins(self.config.recent_ns))
+    def _baseline(self, scope: Scope, flow: FlowScore) -> float | None:
+        """Mean flow of a bin to compare with; frozen at the onset while an episode is open."""
+        ledger = scope.ledger
+        if ledger is None:
+            return flow.baseline if flow.history_bins >= 1.0 else None
+        aged = (self._now or 0) * self.config.bin_ns - ledger.onset_ns > self.config.thaw_ns
+        if ledger.baseline is not None and (aged or scope is self._market_shock):
+            return flow.baseline  # the market's is frozen too, and summed over what is still live
+        return ledger.baseline
 
     def _condition(
         self, scope: Scope, opens: bool, flow: FlowScore, threshold: float,  # noqa: FBT001
-        multiple: float | None, *, blind: bool,
+        *, blind: bool,
     ) -> Condition:  # fmt: skip
-        config, ledger = self.config, scope.ledger
+        config, baseline = self.config, self._baseline(scope, flow)
         end_ns = ((self._now or 0) + 1) * config.bin_ns
-        rekindles, regained, price_calm, depth_back = False, None, None, None
-        if ledger is not None and scope.machine.phase is not Phase.CASCADE:
-            told = ledger.leg()
-            regained = None if told is None else told[1]
-            if multiple is not None and multiple < config.exhausted_multiple:
-                price_calm = self._panel.is_price_calm(scope.name)
-            share = self._panel.depth[coin_of(scope.name)].share()
-            depth_back = None if share is None else share >= config.settled_depth
-            rekindles = (
-                multiple is not None
-                and multiple >= config.rekindled_multiple
-                and flow.recent >= config.rekindled_share * ledger.peak
+        ledger = scope.ledger
+        if ledger is None:
+            return Condition(
+                end_ns=end_ns, opens=opens, readiness=flow.score / threshold, blind=blind
             )
+        span = config.bins(config.recent_ns)
+        quiet = flow_back = rekindles = False
+        if baseline is not None:
+            normal = config.exhausted_multiple * baseline
+            quiet = flow.recent < max(normal * span, config.exhausted_share * ledger.peak)
+            settled = ledger.flow_since(end_ns - config.settled_ns)
+            flow_back = settled < normal * config.bins(config.settled_ns)
+            rekindles = flow.recent >= max(
+                config.rekindled_multiple * baseline * span, config.rekindled_share * ledger.peak
+            )
+        told = ledger.leg()
+        share = self._panel.depth[coin_of(scope.name)].share()
         return Condition(
-            end_ns=end_ns, opens=opens, readiness=flow.score / threshold, multiple=multiple,
-            rekindles=rekindles, regained=regained, price_calm=price_calm, depth_back=depth_back,
-            blind=blind,
+            end_ns=end_ns, opens=opens, readiness=flow.score / threshold, quiet=quiet,
+            flow_back=flow_back, rekindles=rekindles, regained=None if told is None else told[1],
+            price_calm=self._panel.is_price_calm(scope.name) if quiet else None,
+            depth_back=None if share is None else share >= config.settled_depth, blind=blind,
         )  # fmt: skip
 
     def _reading(
-        self, flow: FlowScore, threshold: float, multiple: float | None, move: Move | None,
+        self, scope: Scope, flow: FlowScore, threshold: float, move: Move | None,
         together: list[Hit] | None, *, watched: int | None = None,
     ) -> Reading:  # fmt: skip
+        baseline = self._baseline(scope, flow)
+        normal = (baseline or 0.0) * self.config.bins(self.config.recent_ns)
         return Reading(
             score=flow.score, threshold=threshold,
-            window_ns=flow.window_bins * self.config.bin_ns, multiple=multiple,
+            window_ns=flow.window_bins * self.config.bin_ns,
+            multiple=flow.recent / normal if normal else None,
             move=None if move is None else move.fraction,
             move_threshold=None if move is None else move.threshold,
             history_ns=int(flow.history_bins * self.config.bin_ns),

@@ -148,6 +148,11 @@ class Ledger:
         self._waves[step] += value
         self.peak = max(self.peak, self._waves[step])
 
+    def flow_since(self, since_ns: int) -> float:
+        """Flow of the wave bins that begin at or after a time."""
+        first = -(-since_ns // self.wave_ns)
+        return sum(value for step, value in self._waves.items() if step >= first)
+
     def note_interest(self, coins: float | None, usd: float | None) -> None:
         """Take open interest in; the first reading is the one before the episode."""
         if coins is not None:

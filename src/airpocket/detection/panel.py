@@ -73,6 +73,8 @@ class Panel:
 
     def take_bar(self, bar: Bar, source: Source) -> bool:
         """Take prices in; true if the bar is as fine as our bins (else it only marks prices)."""
+        if bar.width_ns > max(self.config.horizon_ns, self.config.bin_ns):
+            return False  # too coarse to confirm or deny anything
         fine = bar.width_ns <= self.config.bin_ns
         rows = self._price_rows if fine else self._mark_rows
         self._put(rows, source, bar.low, bar.high, bar.close)
@@ -104,12 +106,39 @@ class Panel:
         self._note_hits(self.forced, self.forced_hits, now)
         self._note_hits(self.traded, self.trade_hits, now)
 
-    def coincident(self, bank: FlowBank, hits: dict[int, Hit], now: int) -> list[Hit] | None:
-        """Hits of the last seconds if enough of the streams that are watched passed together."""
-        watched = sum(bank.is_live(row) for row in range(len(bank)))
-        needed = max(self.config.together_least, int(self.config.together_share * watched))
+    def coincident(self, rows: dict[str, int], now: int) -> list[Hit] | None:
+        """Hits of the last seconds if enough symbols' forced flow passed together.
+
+        Parameters
+        ----------
+        rows
+            Best row of each symbol that is watched.
+        now
+            Index of the bin just closed.
+        """
+        live = {name: [row] for name, row in rows.items() if self.forced.is_live(row)}
+        return self._together(live, self.forced_hits, now)
+
+    def coincident_trades(self, rows: dict[Source, int], now: int) -> list[Hit] | None:
+        """Hits of the last seconds if the trades of enough symbols passed together.
+
+        A symbol that trades on several venues counts once.
+        """
+        by_symbol: dict[str, list[int]] = defaultdict(list)
+        for (_, symbol), row in rows.items():
+            by_symbol[symbol].append(row)
+        return self._together(by_symbol, self.trade_hits, now)
+
+    def _together(
+        self, rows: dict[str, list[int]], hits: dict[int, Hit], now: int
+    ) -> list[Hit] | None:
+        needed = max(self.config.together_least, int(self.config.together_share * len(rows)))
         span = self.config.bins(self.config.together_ns)
-        recent = [hit for row, hit in hits.items() if now - hit.at_bin < span and bank.is_live(row)]
+        recent = []
+        for streams in rows.values():
+            fresh = [hits[row] for row in streams if row in hits and now - hits[row].at_bin < span]
+            if fresh:
+                recent.append(min(fresh, key=lambda hit: hit.onset_bin))
         return recent if len(recent) >= needed else None
 
     def move(self, scope: str, side: Side | None) -> Move | None:

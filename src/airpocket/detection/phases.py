@@ -14,16 +14,18 @@ class Condition(Struct, frozen=True, kw_only=True):
     """What the gauges say about one scope at the end of one bin.
 
     ``opens``: flow and price pass every threshold of an onset. ``readiness``: score over the
-    score needed. ``multiple``: recent flow over the frozen baseline (``None``: no baseline, so
-    nothing can be said to be back at it). ``rekindles``: a next wave has the size of one.
-    ``regained``: part of the price leg taken back. ``price_calm``, ``depth_back``: back in the
-    normal band (``None``: not observed, so it cannot object). ``blind``: nothing is observed.
+    score needed. ``quiet``: recent flow is back at its baseline, or nothing beside the episode's
+    peak. ``flow_back``: so is its mean over the whole settling time. Without a baseline neither
+    can be said. ``rekindles``: a next wave has the size of one. ``regained``: part of the price
+    leg taken back. ``price_calm``, ``depth_back``: back in the normal band (``None``: not
+    observed, so it cannot object). ``blind``: nothing is observed.
     """
 
     end_ns: int
     opens: bool
     readiness: float
-    multiple: float | None
+    quiet: bool = False
+    flow_back: bool = False
     rekindles: bool = False
     regained: float | None = None
     price_calm: bool | None = None
@@ -43,7 +45,7 @@ class PhaseMachine:
     Examples
     --------
     >>> machine = PhaseMachine(DetectorConfig.for_width(1_000_000_000))
-    >>> machine.step(Condition(end_ns=1, opens=True, readiness=1.5, multiple=40.0))
+    >>> machine.step(Condition(end_ns=1, opens=True, readiness=1.5))
     <Phase.CASCADE: 'cascade'>
     """
 
@@ -107,6 +109,7 @@ class PhaseMachine:
             return Phase.CASCADE
         if (
             quiet_ns >= self._config.settled_ns
+            and now.flow_back
             and now.price_calm is not False
             and now.depth_back is not False
         ):
@@ -116,7 +119,7 @@ class PhaseMachine:
 
     def _quiet_for(self, now: Condition) -> int:
         """How long the flow has been back at its baseline, this bin included."""
-        if now.multiple is None or now.multiple >= self._config.exhausted_multiple:
+        if not now.quiet:
             self._quiet_since_ns = None
             return 0
         if self._quiet_since_ns is None:
