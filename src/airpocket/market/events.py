@@ -148,7 +148,8 @@ class Liquidation(_Said, frozen=True, kw_only=True, gc=False, tag="liquidation")
         Side of the *closed position*, on every venue; ``None`` if the feed does not say.
     ``order_price``
         Limit of the forced order; ``fill_price`` what it traded at on average;
-        ``bankruptcy_price`` where the position's margin is used up. Each ``None`` if not said.
+        ``bankruptcy_price`` where the position's margin is used up; ``entry_price`` where the
+        position was opened (which values nothing). Each ``None`` if not said.
     ``qty_base``
         Closed quantity in base coin; ``qty_raw`` as the venue prints it, in its own unit.
     ``notional_usd``
@@ -166,6 +167,7 @@ class Liquidation(_Said, frozen=True, kw_only=True, gc=False, tag="liquidation")
     order_price: float | None = None
     fill_price: float | None = None
     bankruptcy_price: float | None = None
+    entry_price: float | None = None
     qty_raw: float
     qty_base: float | None = None
     notional_usd: float | None = None

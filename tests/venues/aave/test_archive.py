@@ -14,7 +14,7 @@ from airpocket.market.events import Bar, Gap, Liquidation
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Recording
 from airpocket.store.files import head
-from airpocket.units import DAY_NS, HOUR_NS, ns_from_iso
+from airpocket.units import DAY_NS, MINUTE_NS, ns_from_iso
 from airpocket.venues.aave.archive import ARCHIVES
 
 WBTC = "aave_wbtc_liquidations/wbtc_liquidations.parquet"
@@ -134,7 +134,7 @@ def collateral_file(path: Path, **columns: list[object]) -> Path:
 
 def test_calls_come_in_order_with_the_row_they_stood_in(tmp_path: Path) -> None:
     recording = opened(collateral_file(tmp_path / "x.parquet"))
-    assert (recording.label.width_ns, recording.label.channels) == (HOUR_NS, ("liquidations",))
+    assert (recording.label.width_ns, recording.label.channels) == (10 * MINUTE_NS, ("liquidations",))
     _, columns, _ = parts(tmp_path / "x.parquet")
     first, second = columns.events()
     assert (first.raw_symbol, first.qty_base, first.notional_usd) == ("ODD", None, 5.0)

@@ -51,11 +51,10 @@ def test_the_sign_of_the_amount_is_the_side_of_the_position(
 
 
 def test_the_price_is_where_the_position_was_closed_never_where_it_was_entered() -> None:
-    said = open_wire().decode(_frame(_row()))
     event = _only(_frame(_row()))
     assert (event.fill_price, event.notional_usd) == (110_000.0, 55_000.0)
     assert (event.order_price, event.bankruptcy_price) == (None, None)
-    assert said.notes == ("position 42 was entered at 115000.0",)
+    assert event.entry_price == 115_000.0
 
 
 def test_without_a_closing_price_there_is_no_notional() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from airpocket.units import HOUR_NS
+from airpocket.units import MINUTE_NS
 from airpocket.venues.compound.archive import ABSORB, ARCHIVES, LIQUIDATE
 
 
@@ -20,7 +20,7 @@ def test_each_event_is_claimed_by_one_archive(tmp_path: Path, columns: tuple[str
         label = claimed[0].open(path).label
         assert (label.venue, label.width_ns, label.channels) == (
             "compound",
-            HOUR_NS,
+            10 * MINUTE_NS,
             ("liquidations",),
         )
 

@@ -27,7 +27,7 @@ from typing import Final, final
 from airpocket.errors import SourceError
 from airpocket.market.feed_rule import FeedRule, FeedRules
 from airpocket.market.source import Archive, Item, Label, Progress, Recording
-from airpocket.units import DAY_NS, HOUR_NS
+from airpocket.units import DAY_NS, MINUTE_NS
 
 __all__ = ["ARCHIVES"]
 
@@ -45,7 +45,7 @@ class _Extract:
         *,
         is_parquet: bool = True,
         rule_channel: str | None = "liquidations",
-        width_ns: int = HOUR_NS,
+        width_ns: int = 10 * MINUTE_NS,
         note: str = "",
     ) -> None:
         self.kind = kind

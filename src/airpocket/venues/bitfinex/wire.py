@@ -138,8 +138,6 @@ def _tell(draft: Draft, row: _Row) -> None:
     if row.is_match:
         draft.note(f"match of position {row.position} skipped: its trigger has been counted")
         return
-    if row.base_price is not None:
-        draft.note(f"position {row.position} was entered at {row.base_price}")
     draft.liquidation(
         row.symbol,
         channel=_KEY,
@@ -147,6 +145,7 @@ def _tell(draft: Draft, row: _Row) -> None:
         liquidated=Side.LONG if row.amount > 0 else Side.SHORT,
         qty_raw=abs(row.amount),
         fill_price=row.price_acquired,
+        entry_price=row.base_price,
         method=Method.BOOK if row.is_market_sold else Method.BACKSTOP,
         event_id=str(row.position),
     )

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final, final
 
 from airpocket.market.source import Archive, Item, Label, Progress, Recording
-from airpocket.units import HOUR_NS
+from airpocket.units import MINUTE_NS
 
 __all__ = ["ABSORB", "ARCHIVES", "LIQUIDATE"]
 
@@ -66,7 +66,7 @@ class _Opened:
             kind=kind,
             venue="compound",
             channels=("liquidations",),
-            width_ns=HOUR_NS,
+            width_ns=10 * MINUTE_NS,
             note="events of the exported contracts; collateral may have been sold on much later",
         )
 
