@@ -234,8 +234,6 @@ _OFF_BOOK: Final = {
     "insurance_fund_trade": Method.BACKSTOP,
     "adl_trade": Method.ADL,
 }
-    "feed-bitfinex": "the entry price of the position, see fixture 12; it closed at 9080",
-}
 
 
 def _vector_ids() -> list[str]:
