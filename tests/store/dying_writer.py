@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from airpocket.errors import TapeError
+from airpocket.store import tape_file
 from airpocket.store.tape import TapeWriter
 
 _COMMITS = 8
@@ -31,11 +32,23 @@ def say(word: str, number: int) -> None:
 
 def opened(path: Path, draws: random.Random, bug: str) -> TapeWriter:
     """Open the tape; its log is folded into the file often, so that deaths fall there too."""
+    if bug == "continued log":
+        tape_file._start_afresh = lambda connection, path: None
     writer = TapeWriter(path, "crash")
     writer._connection.execute(f"PRAGMA wal_autocheckpoint={draws.choice((5, 30, 1000))}")
     if bug.startswith("synchronous="):
         writer._connection.execute(f"PRAGMA {bug}")
     return writer
+
+
+def opened_at_last(path: Path, draws: random.Random, bug: str) -> TapeWriter | None:
+    """Open the tape on a disk that refuses now and then; None if it refuses in step with us."""
+    for _ in range(20):
+        try:
+            return opened(path, draws, bug)
+        except TapeError:
+            say("refused", -1)
+    return None
 
 
 def commit(writer: TapeWriter, draws: random.Random, bug: str) -> None:
@@ -53,13 +66,15 @@ def commit(writer: TapeWriter, draws: random.Random, bug: str) -> None:
 
 
 def write(path: Path, seed: int, bug: str) -> None:
-    """Write two sessions, the first of which is closed."""
+    """Write two sessions; the first is closed or given up."""
     draws = random.Random(seed)  # noqa: S311 - not a secret
     for session in range(2):
-        writer = opened(path, draws, bug)
+        writer = opened_at_last(path, draws, bug)
+        if writer is None:
+            return
         for _ in range(_COMMITS):
             commit(writer, draws, bug)
-        if session == 0:
+        if session == 0 and draws.random() < 0.5:
             try:
                 writer.close()
             except TapeError:

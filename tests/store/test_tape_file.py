@@ -77,6 +77,26 @@ def test_a_refused_second_writer_leaves_the_lock_with_the_first(tmp_path: Path) 
                 TapeWriter(path)
 
 
+def test_nothing_is_appended_to_the_log_of_an_earlier_writer(tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    killed = TapeWriter(path, "a")
+    with TapeReader(path):  # keeps the log from being folded in when the writer is abandoned
+        killed.append("okx", "a", None, b"0")
+        killed.commit()
+        killed.abandon()
+        log = tmp_path / "a.tape-wal"
+        assert log.stat().st_size > 0
+        stranger = sqlite3.connect(path)
+        unread = stranger.execute("SELECT * FROM sqlite_master")
+        with pytest.raises(TapeError, match="held by a reader"):
+            open_to_write(path, "a", patience_s=0)
+        unread.close()
+        stranger.close()
+        connection = open_to_write(path, "a")
+        assert log.stat().st_size == 0
+        connection.close()
+
+
 def test_readers_come_and_go_while_a_writer_writes(tmp_path: Path) -> None:
     path = tmp_path / "a.tape"
     with TapeWriter(path, "a") as writer:

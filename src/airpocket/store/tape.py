@@ -262,8 +262,8 @@ class TapeWriter:
         # file holds decides, not what this process remembers.
         stored = self._stored()
         waiting = stored - self._buffer.first_ordinal
-        if waiting < 0:
-            raise damaged(self._path, "acknowledged frames are gone from under the writer")
+        if not 0 <= waiting <= len(batch.frames):
+            raise damaged(self._path, "its frames were changed from under the writer")
         fresh = batch.frames[waiting:]
         chunks = [pack(first, part) for first, part in cut(stored, fresh)]
         with transaction(self._connection) as connection:

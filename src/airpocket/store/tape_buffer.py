@@ -71,14 +71,25 @@ class TapeBuffer:
                 f" most {MAX_CHUNK_BYTES // 2}"
             )
         self._limit_bytes = limit_bytes
-        self.first_ordinal = first_ordinal
-        self.next_ordinal = first_ordinal
         self.pending_bytes = 0
         self._gap_count = gap_count
         self._codes = codes
         self._silent_since = silent_since
-        self._waiting = Batch([], [], [])
+        # The first waiting ordinal and what waits change together, in one assignment: an interrupt
+        # (Ctrl-C) may fall anywhere, and ordinals must still belong to their frames.
+        self._state = (first_ordinal, Batch([], [], []))
         self._guard = threading.Lock()  # held for microseconds, never while the disk works
+
+    @property
+    def first_ordinal(self) -> int:
+        """Ordinal of the first frame that waits, or that will."""
+        return self._state[0]
+
+    @property
+    def next_ordinal(self) -> int:
+        """Ordinal that the next frame will get."""
+        first_ordinal, waiting = self._state
+        return first_ordinal + len(waiting.frames)
 
     def names(self) -> list[tuple[int, str, str]]:
         """Return (code, venue, stream) of all streams, by code."""
@@ -106,10 +117,9 @@ class TapeBuffer:
                 code = self._codes[venue, stream] = len(self._codes)
             if local_ns is not None and venue in self._silent_since:
                 self._resume(venue, local_ns)
-            ordinal = self.next_ordinal
-            self._waiting.frames.append((code, local_ns, data))
-            self.next_ordinal = ordinal + 1
-        return ordinal
+            first_ordinal, waiting = self._state
+            waiting.frames.append((code, local_ns, data))
+            return first_ordinal + len(waiting.frames) - 1
 
     def take_gap(self, gap: Gap) -> None:
         """Take a gap, placed before the next frame."""
@@ -130,27 +140,25 @@ class TapeBuffer:
                     f"there is no frame {ordinal} to reject: the tape has {self.next_ordinal}"
                 )
             self._take_room(len(said), self._limit_bytes + _GAP_RESERVE_BYTES)
-            self._waiting.rejected.append((ordinal, said))
+            self._state[1].rejected.append((ordinal, said))
 
     def batch(self) -> Batch:
         """Return what waits now; it goes on waiting until :meth:`let_go`."""
         with self._guard:
-            frames, gaps, rejected = self._waiting
+            frames, gaps, rejected = self._state[1]
             return Batch(frames[:], gaps[:], rejected[:])
 
     def let_go(self, batch: Batch) -> None:
         """Forget what is safe."""
-        frames, gaps, rejected = self._waiting
-        freed = sum(len(data) for _, _, data in batch.frames)
-        freed += sum(len(said) for _, _, said in batch.gaps)
-        freed += sum(len(said) for _, said in batch.rejected)
-        freed += OVERHEAD_BYTES * sum(len(part) for part in batch)
         with self._guard:
-            del frames[: len(batch.frames)]
-            del gaps[: len(batch.gaps)]
-            del rejected[: len(batch.rejected)]
-            self.pending_bytes -= freed
-            self.first_ordinal += len(batch.frames)
+            first_ordinal, (frames, gaps, rejected) = self._state
+            left = Batch(
+                frames[len(batch.frames) :],
+                gaps[len(batch.gaps) :],
+                rejected[len(batch.rejected) :],
+            )
+            self._state = first_ordinal + len(batch.frames), left
+            self.pending_bytes = _size(left)
 
     def _take_room(self, size: int, limit: int) -> None:
         after = self.pending_bytes + size + OVERHEAD_BYTES
@@ -169,8 +177,8 @@ class TapeBuffer:
         self._place(said)
 
     def _place(self, said: bytes) -> None:
-        self._waiting.gaps.append((self._gap_count, self.next_ordinal, said))
-        self._gap_count += 1
+        self._gap_count += 1  # first: a number may stay unused, never be used twice
+        self._state[1].gaps.append((self._gap_count - 1, self.next_ordinal, said))
 
 
 def _require_unicode(text: str) -> None:
@@ -178,3 +186,10 @@ def _require_unicode(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(f"{text!r:.200} is not Unicode text: a tape cannot keep it") from error
+
+
+def _size(batch: Batch) -> int:
+    size = OVERHEAD_BYTES * sum(len(part) for part in batch)
+    size += sum(len(data) for _, _, data in batch.frames)
+    size += sum(len(said) for _, _, said in batch.gaps)
+    return size + sum(len(said) for _, said in batch.rejected)

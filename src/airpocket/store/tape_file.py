@@ -107,8 +107,8 @@ def lock(path: Path) -> sqlite3.Connection:
     return holder
 
 
-def open_to_write(path: Path, tape_id: str | None) -> sqlite3.Connection:
-    """Open or create a tape; the caller holds its lock.
+def open_to_write(path: Path, tape_id: str | None, *, patience_s: float = 5) -> sqlite3.Connection:
+    """Open or create a tape; the caller holds its lock. Readers are waited for, ``patience_s``.
 
     Raises
     ------
@@ -121,13 +121,16 @@ def open_to_write(path: Path, tape_id: str | None) -> sqlite3.Connection:
         raise InputError(f"{path} is a new tape: it needs a tape_id, by which events name it")
     with in_words(path):
         # Another thread may commit than the one that opened; the writer serialises them.
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=patience_s, isolation_level=None, check_same_thread=False
+        )
     try:
         with in_words(path):
             is_new = _is_empty(connection) and tape_id is not None
             if not is_new:
                 _verify(connection, path)
             _make_durable(connection, path)
+            _start_afresh(connection, path)
             if is_new:
                 _create(connection, tape_id)
     except BaseException:
@@ -219,6 +222,17 @@ def _make_durable(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA fullfsync=ON")  # macOS: fsync alone stops at the drive's cache
     connection.execute("PRAGMA checkpoint_fullfsync=ON")
     connection.execute("PRAGMA journal_size_limit=67108864")
+
+
+def _start_afresh(connection: sqlite3.Connection, path: Path) -> None:
+    """Fold the log of an earlier writer into the file, and sync it, before anything is appended.
+
+    After a failed fsync the kernel still shows what it could not write: SQLite would take it for
+    committed, append behind it, and lose all of that with the next power failure.
+    """
+    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise TapeError(f"{path} is held by a reader in the middle of a query: stop it first")
 
 
 def _create(connection: sqlite3.Connection, tape_id: str | None) -> None:
