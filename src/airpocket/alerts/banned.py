@@ -24,7 +24,10 @@ def _any(words: str) -> str:
 
 
 def _shape(rule: str, *patterns: str) -> tuple[str, re.Pattern[str]]:
-    return rule, re.compile("|".join(patterns))
+    # One look for the start of a word spares most places the trial of every alternative.
+    at_word = [one.removeprefix(r"\b") for one in patterns if one.startswith(r"\b")]
+    others = [one for one in patterns if not one.startswith(r"\b")]
+    return rule, re.compile("|".join((rf"\b(?:{'|'.join(at_word)})", *others)))
 
 
 # Single words, refused wherever they stand.
@@ -87,7 +90,7 @@ PHRASES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     _shape(
         "order to trade",
         # "Forced sells" and "forced buying" are facts; every other buy or sell is an order.
-        rf"(?<!forced )(?<!forced market )(?<!forcibly )\b{_TRADE}\b",
+        rf"\b(?<!forced )(?<!forced market )(?<!forcibly ){_TRADE}\b",
         rf"\b{_TRADE} {_AFTER_TRADE}",
         rf"\b{_BEFORE_SIDE} {_SIDE}\b(?! {_PERSON}\b)",
         rf"\b{_SIDE} {_AFTER_SIDE}",
@@ -122,7 +125,7 @@ PHRASES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         r"\b\d{1,4}(?:\.\d{1,3})? ?[x×] ?(?:lev|leverage|long|short|margin|cross|isolated)\b",
         r"\b(?:leverage|lev) (?:of|up|down|is|=|:)|\b(?:leverage|lev) ?[:=]? ?\d",
         r"\b(?:use|using|with|low|high|more|less|max|no) leverage\b|\buse \d{1,4} ?[x×]",
-        r"(?<!to )\brisk (?:only )?\d",
+        r"\b(?<!to )risk (?:only )?\d",
         r"\b\d{1,3} ?% of (?:equity|capital|account|portfolio|bankroll)\b",
     ),
     _shape(

@@ -14,19 +14,26 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import unquote
 
+from airpocket.alerts.banned import PHRASES, WORDS
+
 __all__ = ["foldings", "is_allowed", "set_apart", "strangers", "words_of_key"]
 
 # Signs that the templates use beside ASCII and Chinese.
 _TYPOGRAPHY: Final = frozenset("×−–—…≥≤≈±·•")
 _TAG: Final = re.compile(r"<[^<>]{0,300}>")
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z]{2})(?=[0-9])")
 _SPACES: Final = re.compile(r"[ \t\r\f\v]+")
-_TOKEN: Final = re.compile(r"[a-z0-9$@!|+]+")
+_TOKEN: Final = re.compile(r"[a-z0-9$@!|+]{3,}")
+_LETTER: Final = re.compile("[a-z]")
 _NUMBER: Final = re.compile(r"\d{1,30}e\d{1,5}")  # 5e11 is a number, not "sell"
 _INSIDE: Final = re.compile(r"(?<=[a-z0-9])[-_.*~'\"`·+/\\|,]{1,3}(?=[a-z0-9])")
 _NOT_WORD: Final = re.compile(r"[^a-z0-9$%×]+")
 _NOT_MARK: Final = re.compile(r"[^a-z0-9$@!|]+")
+# Every word that a rule speaks of, alone or in a phrase.
+_KNOWN: Final = frozenset(
+    {*WORDS, *(word for _, one in PHRASES for word in re.findall("[a-z]{2,}", one.pattern))}
+)
 _LEET: Final = (
     str.maketrans("013456789$@!|+", "oleasgtbgsallt"),
     str.maketrans("013456789$@!|+", "oieasgtbysaiit"),
@@ -127,11 +134,14 @@ def _flat(text: str) -> str:
 
 
 def _unleet(text: str, table: dict[int, int]) -> str:
+    """Read l33t, but only where it spells a word that a rule knows: ``3m`` and ``20h`` stay."""
+
     def read(match: re.Match[str]) -> str:
         token = match[0]
-        if token.isalpha() or token.isdigit() or _NUMBER.fullmatch(token):
-            return token
-        return token.translate(table) if any("a" <= mark <= "z" for mark in token) else token
+        if token.isdigit() or not _LETTER.search(token) or _NUMBER.fullmatch(token):
+            return token  # the 51st second is not "sl"
+        word = token.translate(table)
+        return word if word in _KNOWN else token
 
     return _TOKEN.sub(read, text)
 
