@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from airpocket import __version__
 from airpocket.errors import AirpocketError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "convert", "demo", "inspect", "main", "parse", "replay"]
 
 app = App(
     name="airpocket",

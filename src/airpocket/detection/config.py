@@ -25,8 +25,9 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
     move_least, move_sigmas, horizon_ns
         Price confirmation: a move of at least ``max(move_least, move_sigmas × sigma)`` over the
         horizon, in the direction of the flow (science.md §2.7).
-    least_usd, least_count
-        Absolute size below which nothing is an episode, however quiet the baseline.
+    least_usd, least_usd_unconfirmed, least_count
+        Absolute size below which nothing is an episode, however quiet the baseline; more is asked
+        where no price is seen to confirm it.
     guard_ns, mean_half_life_ns, spread_half_life_ns
         Lag and half-lives of the baseline.
     recent_ns, exhausted_multiple, exhausted_share, exhausted_ns
@@ -67,7 +68,8 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
     move_least: float = 0.005
     move_sigmas: float = 4.0
     horizon_ns: int = 60 * SECOND_NS
-    least_usd: float = 100_000.0
+    least_usd: float = 250_000.0
+    least_usd_unconfirmed: float = 1_000_000.0
     least_count: int = 5
     guard_ns: int = 130 * SECOND_NS
     mean_half_life_ns: int = 30 * MINUTE_NS

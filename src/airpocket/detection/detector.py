@@ -268,7 +268,9 @@ class Detector:
         threshold = config.score_alone if move is not None else config.score_unconfirmed
         opens = False
         if scope.rows:
-            opens = row_score.score >= threshold and self._is_large(scope, side, row_score)
+            opens = row_score.score >= threshold and self._is_large(
+                scope, side, row_score, priced=move is not None
+            )
         elif scope is self._market:
             threshold, opens = config.score_together, together is not None
         opens = opens and (move is None or move.passes)
@@ -482,7 +484,7 @@ class Detector:
             return flow
         return flow._replace(score=prints.score, window_bins=prints.window_bins)
 
-    def _is_large(self, scope: Scope, side: Side | None, flow: FlowScore) -> bool:
+    def _is_large(self, scope: Scope, side: Side | None, flow: FlowScore, *, priced: bool) -> bool:
         """Absolute size of the window that scored: quiet baselines make anything look large."""
         config = self.config
         since_ns = ((self._now or 0) + 1 - flow.window_bins) * config.bin_ns
@@ -493,7 +495,8 @@ class Detector:
         ]
         usd = [record.usd for record in within if record.usd is not None]
         counts = [record.count for record in within if record.count is not None]
-        if scope.units[side] == "usd" and sum(usd) < config.least_usd:
+        least_usd = config.least_usd if priced else config.least_usd_unconfirmed
+        if scope.units[side] == "usd" and sum(usd) < least_usd:
             return False
         return not counts or sum(counts) >= config.least_count
 
