@@ -182,6 +182,17 @@ def test_planted_faults_are_found(planted: str, finder: Callable[[ast.Module], l
     assert finder(ast.parse(planted)) != []
 
 
+def _assigned(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            for part in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(part, ast.Name):
+                    yield part.id
+
+
 @pytest.mark.parametrize("path", _modules(), ids=_name)
 def test_public_names_are_listed_sorted_and_there(path: Path) -> None:
     tree = _tree(path)
@@ -199,18 +210,7 @@ def test_public_names_are_listed_sorted_and_there(path: Path) -> None:
     # The order that ruff (RUF022) keeps: CONSTANTS, Classes, functions.
     kinds = [0 if n.isupper() else 1 if n[:1].isupper() else 2 for n in names]
     assert kinds == sorted(kinds)
-    defined = {
-        target.id
-        for node in tree.body
-        for target in (
-            node.targets
-            if isinstance(node, ast.Assign)
-            else [node.target]
-            if isinstance(node, ast.AnnAssign)
-            else []
-        )
-        if isinstance(target, ast.Name)
-    }
+    defined = set(_assigned(tree))
     defined |= {
         node.name
         for node in tree.body

@@ -22,6 +22,8 @@ __all__ = [
     "CoinBook",
     "CoinFigures",
     "ErrorMessage",
+    "Figures",
+    "Level",
     "NodeBlock",
     "Pong",
     "Print",
