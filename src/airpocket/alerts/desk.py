@@ -133,7 +133,7 @@ def facts_of(news: Transition, episode: Episode) -> tuple[Fact, ...]:
     window = (episode.onset_ns, max(episode.end_ns or news.at_ns, episode.onset_ns))
     facts = [
         *(_forced(episode, flow, window) if is_cascade else ()),
-        *_normal(episode, flow),
+        *_normal(news, episode, flow),
         *_price(episode, news),
         *_context(episode),
         *_coverage(news, episode, flow),
@@ -167,10 +167,12 @@ def _forced(episode: Episode, source: str, window: tuple[int, int]) -> list[Fact
     return facts
 
 
-def _normal(episode: Episode, source: str) -> list[Fact]:
+def _normal(news: Transition, episode: Episode, source: str) -> list[Fact]:
+    # Before its first full wave bin an episode is measured by what made it news.
+    multiple = episode.multiple if episode.multiple is not None else news.reading.multiple
     history = episode.history_ns / SECOND_NS
     facts = [
-        fact(_N.MULTIPLE_OF_BASELINE, episode.multiple, source=source),
+        fact(_N.MULTIPLE_OF_BASELINE, multiple, source=source),
         fact(_N.HISTORY_LENGTH, history, source=source),
         fact(_N.PROVISIONAL, episode.provisional, source=source),
         fact(_N.BIN_WIDTH, episode.bin_ns / SECOND_NS, source=source),

@@ -129,6 +129,9 @@ class Detector:
         if self._symbols is not None and name not in self._symbols and name != MARKET:
             return
         scope = self._scope(self._scopes, name, Kind.CASCADE)
+        if flow.width_ns > self.config.bin_ns:
+            self._take_sum(scope, flow)
+            return
         row = scope.rows.get(flow.side)
         if row is None:
             row = scope.rows[flow.side] = self._panel.forced.row((name, flow.side))
@@ -146,8 +149,14 @@ class Detector:
                 if flow.side not in scope.count_rows:
                     scope.count_rows[flow.side] = self._panel.forced.row((name, flow.side, "count"))
                 self._panel.forced.put(scope.count_rows[flow.side], flow.count, flow.count)
-        elif scope.units[flow.side] == "count" and flow.count is not None:
-            self._panel.forced.put(row, flow.count, flow.count)
+        elif scope.units[flow.side] == "count":
+            self._panel.forced.put(row, flow.count or 0, flow.count or 0)
+
+    def _take_sum(self, scope: Scope, flow: ForcedFlow) -> None:
+        """Take in a sum over bins that were told one by one, if it covers the open episode."""
+        reaches_ns = (flow.venue_ns or 0) - self.config.bin_ns
+        if scope.ledger is not None and reaches_ns <= scope.ledger.onset_ns:
+            scope.ledger.add_sum(flow)
 
     def _take_bar(self, bar: Bar) -> None:
         name = bar.symbol or f"{bar.venue} {bar.raw_symbol}"

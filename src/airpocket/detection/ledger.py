@@ -135,6 +135,14 @@ class Ledger:
             if self._adl_first_ns is None:
                 self._adl_first_ns = flow.first_ns if flow.first_ns is not None else start_ns
 
+    def add_sum(self, flow: ForcedFlow) -> None:
+        """Take in the dollars of a whole recording whose bins only told counts."""
+        if flow.usd is None or self.unit == "usd":
+            return
+        self._usd = (self._usd or 0.0) + flow.usd
+        if flow.method is Method.ADL:
+            self._adl_usd = (self._adl_usd or 0.0) + flow.usd
+
     def add_trades(self, venue: str, start_ns: int, trades: int, usd: float | None) -> None:
         """Count one bin of trades (shocks have nothing better)."""
         self._count = (self._count or 0) + trades

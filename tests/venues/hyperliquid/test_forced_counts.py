@@ -21,8 +21,10 @@ def _read(folder: Path) -> list[Item]:
     return list(ForcedCounts(folder).read())
 
 
-def _flows(items: list[Item]) -> list[ForcedFlow]:
-    return [item for item in items if isinstance(item, ForcedFlow)]
+def _flows(items: list[Item], *, whole: bool = False) -> list[ForcedFlow]:
+    """Bins of one second, or the sums over the whole recording."""
+    flows = [item for item in items if isinstance(item, ForcedFlow)]
+    return [flow for flow in flows if (flow.width_ns > SECOND_NS) is whole]
 
 
 def _findings(items: list[Item]) -> dict[FindingCode, list[Finding]]:
@@ -55,8 +57,22 @@ def test_nothing_is_known_before_and_after(tmp_path: Path) -> None:
     assert (after.from_ns, after.to_ns) == (START + 64 * SECOND_NS, None)
     assert after.cause is GapCause.END_OF_RECORDING
     assert items[-1] is after
-    times = [item.venue_ns for item in items if not isinstance(item, Finding)]  # type: ignore[union-attr]
-    assert times == sorted(times)  # type: ignore[type-var]
+    known = [
+        (item.venue_ns or 0) + (item.width_ns if isinstance(item, ForcedFlow) else 0)
+        for item in items
+        if isinstance(item, ForcedFlow | Gap)
+    ]
+    assert known == sorted(known)
+
+
+def test_dollars_are_told_as_sums_over_the_whole_recording(tmp_path: Path) -> None:
+    items = _read(publish(tmp_path))
+    bins, sums = _flows(items), _flows(items, whole=True)
+    for method in (Method.BACKSTOP, Method.ADL):
+        (whole,) = (flow for flow in sums if flow.method is method)
+        assert whole.count == sum(flow.count or 0 for flow in bins if flow.method is method)
+        assert whole.usd is not None
+        assert (whole.venue_ns, whole.width_ns) == (START, 64 * SECOND_NS)
 
 
 def test_what_a_reader_must_know(tmp_path: Path) -> None:
@@ -113,6 +129,9 @@ def test_the_published_event(data_dir: Path) -> None:
     assert "even in all 186 seconds" in legs.said
     assert "98,620 printed rows are 49,310 trades" in legs.said
     assert "123 trades in minute 10, 42 trades in minute 11" in found[FindingCode.TRUNCATED][0].said
+    sums = {flow.method: flow.usd for flow in _flows(items, whole=True)}
+    assert sums[Method.ADL] == pytest.approx(2_103_111_431, abs=1)
+    assert sum(usd or 0.0 for usd in sums.values()) == pytest.approx(3.807e9, rel=1e-4)
     columns = {f.said.split()[0] for f in found[FindingCode.EXCLUDED_COLUMN]}
     assert columns == {"leverage_realtime", "account_value_realtime", "is_negative_equity"}
 

@@ -74,7 +74,7 @@ def test_a_good_frame_whose_channel_stands_last_is_read_whole() -> None:
         (b'["0xab",{}]', "not a usable fill of a node: why not"),
         (b'{"channel":"l2Book","data":{"coin":"BTC"}}', "Object missing required field `time`"),
         (b"[" * 100_000, "nested too deeply"),
-        (BAD, "Expected `float` > 0.0 - at `$.px`"),
+        (BAD, "Expected `float` >= 1e-12 - at `$.px`"),
     ],
 )
 def test_says_why_nothing_could_be_read(frame: bytes, reason: str) -> None:

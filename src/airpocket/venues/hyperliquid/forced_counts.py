@@ -21,12 +21,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, final
 
+from airpocket.errors import SourceError
 from airpocket.market.events import Coverage, ForcedFlow, Gap, GapCause, Method, RawRef
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Item, Label, Progress
 from airpocket.store.files import head
 from airpocket.units import EARLIEST_NS, SECOND_NS, iso, ns_from_iso
-from airpocket.venues.hyperliquid.forced_totals import MEMBERS, TIMING, Second, read_timing
+from airpocket.venues.hyperliquid.forced_totals import (
+    MEMBERS,
+    TIMING,
+    Second,
+    read_timing,
+    totals,
+)
 from airpocket.venues.hyperliquid.receipt import VENUE
 
 __all__ = ["ForcedCounts"]
@@ -70,7 +77,10 @@ class ForcedCounts:
         )
 
     def read(self, progress: Progress | None = None) -> Iterator[Item]:
-        """Yield findings, the gap before the event, one record a second and method, the end's gap.
+        """Yield findings, the gap before, one record a second and method, sums, the end's gap.
+
+        Dollars are published for the whole recording only: one record a method, as wide as the
+        recording, so known at its end; its count is that of the seconds over again.
 
         The gap before has ``from_ns`` :data:`~airpocket.units.EARLIEST_NS`, which stands for
         "ever since", and ends where the event begins: nothing is known of the calm before it. The
@@ -82,6 +92,7 @@ class ForcedCounts:
         yield self._gap(EARLIEST_NS, self._start_ns, self._start_ns, "the file begins with it")
         for row, second in enumerate(self._timing.timeline, 1):
             yield from self._flows(second, RawRef(TIMING, row))
+        yield from self._sums(end_ns)
         yield self._gap(end_ns, None, end_ns, "last counted second")
         if progress is not None:
             size = (self._folder / TIMING).stat().st_size
@@ -110,6 +121,28 @@ class ForcedCounts:
                 method=method,
                 coverage=Coverage.CENSUS,
                 first_ns=first_ns if is_here else None,
+            )
+
+    def _sums(self, end_ns: int) -> Iterator[ForcedFlow]:
+        try:
+            sums = totals(self._folder)
+        except SourceError:
+            return  # the seconds stand for themselves; the tables of dollars are not there
+        for method, count, usd in (
+            (Method.BACKSTOP, sums.backstop_trades, sums.backstop_usd),
+            (Method.ADL, sums.adl_trades, sums.adl_usd),
+        ):
+            yield ForcedFlow(
+                venue=VENUE,
+                symbol="*",
+                raw_symbol="*",
+                venue_ns=self._start_ns,
+                width_ns=end_ns - self._start_ns,
+                side=None,
+                count=count,
+                usd=usd,
+                method=method,
+                coverage=Coverage.CENSUS,
             )
 
     def _gap(self, from_ns: int, to_ns: int | None, at_ns: int, proven_by: str) -> Gap:
