@@ -180,7 +180,11 @@ class Teller:
         symbol = qty_base = notional_usd = None
         if listing is not None:
             symbol = listing.symbol
-            qty_base, notional_usd = listing.sized(qty, price)
+            if listing.is_plain:  # Listing.sized, without the call
+                qty_base = qty * listing.contract_value
+                notional_usd = qty_base * price
+            else:
+                qty_base, notional_usd = listing.sized(qty, price)
         return Trade(
             venue=self._venue,
             symbol=symbol,
@@ -370,8 +374,10 @@ class Teller:
             )
 
 
-def is_plain(said: TradePrint, listing: Listing) -> bool:
+def is_plain(said: TradePrint | AggTrade, listing: Listing) -> bool:
     """Tell whether a print is a trade of a listed instrument, with nothing else to say of it."""
+    if isinstance(said, AggTrade):
+        return said.product in listing.products
     return (
         said.mark in _ON_BOOK
         and said.price >= LEAST_PRICE

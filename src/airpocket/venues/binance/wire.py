@@ -50,6 +50,7 @@ from airpocket.venues.binance.encoding import frames, shown
 from airpocket.venues.binance.listing import Listings
 from airpocket.venues.binance.messages import (
     KINDS,
+    AggTrade,
     ForceOrder,
     TradePrint,
     read_bare,
@@ -137,7 +138,7 @@ class BinanceWire:
                 listing = self._steady.get(order.symbol)
                 if listing is not None and order.filled > 0 and order.product in listing.products:
                     return Decoded([self._liquidation(order, listing, local_ns, raw_ref)])
-            elif type(message) is TradePrint:
+            elif type(message) is AggTrade or type(message) is TradePrint:
                 listing = self._steady.get(message.symbol)
                 if listing is not None and is_plain(message, listing):
                     return Decoded([self._trade(message, listing, local_ns, raw_ref)])
