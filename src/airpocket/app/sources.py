@@ -180,12 +180,13 @@ class _Ordered:
             known_ns = (record.from_ns // self._width_ns + 1) * self._width_ns
             rank = 2
         elif isinstance(record, Bar | ForcedFlow):
-            known_ns, rank = (record.venue_ns or 0) + record.width_ns, 1
+            # A bin comes before what is said at the moment of its end: that belongs to the next.
+            known_ns, rank = (record.venue_ns or 0) + record.width_ns, 0
         else:
             at_ns = record.venue_ns if record.venue_ns is not None else record.local_ns
             if at_ns is None:
                 return  # without any time it cannot be placed
-            known_ns, rank = at_ns, 0
+            known_ns, rank = at_ns, 1
         if not isinstance(record, Gap):
             self._newest_ns = max(self._newest_ns, known_ns)
         self._waiting.append(_Placed(known_ns, rank, self._number, item))

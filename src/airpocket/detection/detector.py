@@ -268,7 +268,10 @@ class Detector:
         side, best = self._best_side(scope)
         together = None
         if scope is self._market and not scope.rows:
-            together = self._panel.coincident(self._loudest_rows(), self._now or 0)
+            loudest = self._loudest_rows()
+            if len(loudest) < config.together_least and not scope.machine.in_episode:
+                return []  # a few symbols are no market
+            together = self._panel.coincident(loudest, self._now or 0)
             side, best = self._sum_of_symbols(scope)
         if best is None and together is None and not scope.machine.in_episode:
             return []
