@@ -35,6 +35,7 @@ from tests.alerts.made import (
     SOURCE,
     SYMBOLS,
     TIMES,
+    UNHURRIED,
     alert,
     alerts,
     disguised,
@@ -95,6 +96,7 @@ def test_phases_are_those_of_the_detector() -> None:
     assert {phase.value for phase in episode.Phase} == PHASES
 
 
+@UNHURRIED
 @given(scope=SYMBOLS, onset_ns=TIMES, salt=st.lists(st.text()), signal=st.sampled_from(Signal))
 def test_ids_are_stable_and_harmless(
     scope: str, onset_ns: int, salt: list[str], signal: Signal
@@ -122,6 +124,7 @@ def test_ids_keep_their_parts_apart() -> None:
     assert len(ids) == 4
 
 
+@UNHURRIED
 @given(alerts())
 def test_alerts_survive_a_round_trip(one: InformationalAlert) -> None:
     assert msgspec.json.decode(msgspec.json.encode(one), type=InformationalAlert) == one
@@ -129,6 +132,7 @@ def test_alerts_survive_a_round_trip(one: InformationalAlert) -> None:
     assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 (our own bytes, just written)
 
 
+@UNHURRIED
 @given(key=st.sampled_from(["alert_id", "phase", "scope", "side", "signal", "stage"]), text=HOSTILE)
 def test_no_field_takes_free_text(key: str, text: str) -> None:
     if key == "scope" and (text == "*" or is_instrument(text)):

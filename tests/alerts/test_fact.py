@@ -14,7 +14,7 @@ from airpocket.alerts.linter import violations
 from airpocket.alerts.names import is_instrument, is_source, is_venue
 from airpocket.errors import InputError
 from airpocket.market.events import Coverage
-from tests.alerts.made import ADVICE, DETECTOR, HOUR, SOURCE, disguised, facts
+from tests.alerts.made import ADVICE, DETECTOR, HOUR, SOURCE, UNHURRIED, disguised, facts
 
 HOSTILE = st.sampled_from(ADVICE) | disguised(st.sampled_from(ADVICE)) | st.text()
 REFUSALS = (InputError, msgspec.MsgspecError, UnicodeEncodeError)
@@ -46,6 +46,7 @@ def test_what_was_not_measured_stays_none(name: FactName) -> None:
     assert fact(name, None).source is None
 
 
+@UNHURRIED
 @given(facts())
 def test_facts_survive_a_round_trip(one: Fact) -> None:
     assert msgspec.json.decode(msgspec.json.encode(one), type=Fact) == one
@@ -55,6 +56,7 @@ def test_facts_survive_a_round_trip(one: Fact) -> None:
     assert type(one.value) in {bool, int, float, str, tuple, type(None)}
 
 
+@UNHURRIED
 @given(name=st.sampled_from(FactName), text=HOSTILE)
 def test_no_value_takes_free_text(name: FactName, text: str) -> None:
     kind = KINDS[name]
@@ -68,6 +70,7 @@ def test_no_value_takes_free_text(name: FactName, text: str) -> None:
             _refused(made)
 
 
+@UNHURRIED
 @given(
     name=st.sampled_from(FactName),
     text=HOSTILE,
@@ -104,6 +107,7 @@ def _refused(made: dict[str, Any]) -> None:
         (FactName.OBSERVED_USD, math.inf),
         (FactName.OBSERVED_USD, -1.0),
         (FactName.OBSERVED_USD, 1e18),
+        (FactName.REWARD_TO_RISK, 3.0),
         (FactName.OBSERVED_USD, True),
         (FactName.OBSERVED_COUNT, 1.5),
         (FactName.OBSERVED_COUNT, -1),

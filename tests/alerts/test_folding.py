@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airpocket.alerts.folding import foldings, is_allowed, set_apart, strangers, words_of_key
+from tests.alerts.made import UNHURRIED
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ def test_numbers_are_no_words() -> None:
     assert not any("sell" in view for view in foldings("5e11"))
 
 
+@UNHURRIED
 @given(
     st.sampled_from(["entry", "stop", "sell"]), st.sampled_from([" ", ".", "-", " . ", "*", " _ "])
 )
@@ -43,6 +45,7 @@ def test_letters_set_apart_are_joined(word: str, between: str) -> None:
     assert word in list(set_apart(f"({between.join(word)})"))
 
 
+@UNHURRIED
 @given(st.text())
 def test_any_text_folds(text: str) -> None:
     assert all(view == view.lower() for view in foldings(text.lower()) if view.isascii())
@@ -50,6 +53,7 @@ def test_any_text_folds(text: str) -> None:
     words_of_key(text)
 
 
+@UNHURRIED
 @given(st.text())
 def test_strangers_are_what_is_not_allowed(text: str) -> None:
     assert (strangers(text) == "") == all(is_allowed(mark) for mark in text)

@@ -22,7 +22,7 @@ from airpocket.alerts.licence import (
 )
 from airpocket.alerts.linter import violations
 from airpocket.errors import FactsOnlyError, InputError, LimitError
-from tests.alerts.made import HOUR
+from tests.alerts.made import HOUR, UNHURRIED
 
 SYMBOL = "BTC/USDT:USDT"
 PRICES = {"entry_price": 100.0, "stop_price": 99.0, "target_price": 103.0}
@@ -154,6 +154,7 @@ def test_reports_that_earn_nothing_say_why(
     assert poor.reasons_against(report()) == ()
 
 
+@UNHURRIED
 @given(
     low=st.floats(-50, 12), n=st.integers(1, 500), reward=st.floats(0, 300), atr=st.floats(0, 300)
 )
@@ -213,6 +214,7 @@ def test_the_floor_is_printed_and_checked() -> None:
             StopFloor(**parts)
 
 
+@UNHURRIED
 @given(st.floats(0, 1e4), st.floats(0, 1e4), st.floats(0, 1e4))
 def test_the_minimum_stop_covers_noise_and_costs(atr: float, spread: float, fees: float) -> None:
     stop = minimum_stop(atr, spread, fees, k=1.5, c=4.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airpocket.alerts.linter import Violation, require_facts_only, violations
 from airpocket.errors import FactsOnlyError
-from tests.alerts.made import ADVICE, FACTS, disguised
+from tests.alerts.made import ADVICE, FACTS, UNHURRIED, disguised
 
 PLAIN = ["entry", "stop", "target", "buy", "sell", "should", "leverage", "profit", "expect"]
 
@@ -32,11 +32,13 @@ def test_facts_pass(text: str) -> None:
     assert violations({"value": text, "facts": [text.encode()]}) == ()
 
 
+@UNHURRIED
 @given(text=disguised(st.sampled_from(["entry", "stop", "target", "sell", "should", "profit"])))
 def test_no_disguise_helps(text: str) -> None:
     assert violations(text)
 
 
+@UNHURRIED
 @given(
     st.recursive(
         st.text() | st.binary() | st.integers() | st.floats() | st.none(),
@@ -47,6 +49,7 @@ def test_anything_can_be_read(rendered: object) -> None:
     assert isinstance(violations(rendered), tuple)
 
 
+@UNHURRIED
 @given(text=st.text(), word=st.sampled_from(PLAIN), path=st.lists(st.booleans(), max_size=8))
 def test_advice_is_found_at_any_depth(text: str, word: str, path: list[bool]) -> None:
     rendered: object = f"{word} {text}"

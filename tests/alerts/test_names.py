@@ -14,7 +14,7 @@ from airpocket.alerts.names import (
     source_of,
 )
 from airpocket.errors import InputError
-from tests.alerts.made import ADVICE, SYMBOLS
+from tests.alerts.made import ADVICE, SYMBOLS, UNHURRIED
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,13 @@ def test_a_coin_named_like_an_order_gets_an_alias(base: str) -> None:
     assert instrument_label(alias_of(symbol)) == alias_of(symbol)
 
 
+@UNHURRIED
 @given(SYMBOLS)
 def test_ordinary_names_stay(symbol: str) -> None:
     assert instrument_label(symbol) == symbol
 
 
+@UNHURRIED
 @given(
     st.text()
     | st.sampled_from(ADVICE)

@@ -14,7 +14,17 @@ from airpocket.alerts.wording import (
     sentences,
 )
 from airpocket.units import ns_from_iso
-from tests.alerts.made import DETECTOR, HOUR, SOURCE, alert, alerts, facts, full, observed
+from tests.alerts.made import (
+    DETECTOR,
+    HOUR,
+    SOURCE,
+    UNHURRIED,
+    alert,
+    alerts,
+    facts,
+    full,
+    observed,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +67,13 @@ def test_coins_and_windows_are_said() -> None:
     assert say(observed()) == "at least $134.3M in 60 min"
 
 
+@UNHURRIED
 @given(facts())
 def test_no_fact_says_advice(one: Fact) -> None:
     assert violations(say(one)) == ()
 
 
+@UNHURRIED
 @given(alerts())
 def test_sentences_are_facts_and_never_empty(one: InformationalAlert) -> None:
     told = sentences(one)
@@ -70,6 +82,7 @@ def test_sentences_are_facts_and_never_empty(one: InformationalAlert) -> None:
     assert violations(NO_PLAN) == ()
 
 
+@UNHURRIED
 @given(alerts())
 def test_every_fact_has_a_line_and_standing_ones_always(one: InformationalAlert) -> None:
     names = [part.name for part in completed(one)]
@@ -86,7 +99,10 @@ def test_studies_that_were_not_run_say_so() -> None:
     assert told["Reward to risk"] == told["Past cascades studied"] == NOT_MEASURED
     share = fact(FactName.REWARD_TO_RISK, 0.83, source="airpocket:study")
     told = {label: value for label, value, _ in lines(alert(share))}
-    assert told["Reward to risk"] == "83 % of past moves of this size stayed inside the noise floor"
+    assert (
+        told["Reward to risk"]
+        == "moves of this size stayed inside the noise floor in 83 % of past cases"
+    )
 
 
 def test_the_opening_says_what_was_seen_first() -> None:

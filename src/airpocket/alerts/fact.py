@@ -100,12 +100,13 @@ class FactName(StrEnum):
 
 @final
 class Kind(Struct, frozen=True):
-    """What a fact of one name may hold: its units (first is usual), its label, its words."""
+    """What a fact of one name may hold: its units (first is usual), label, words and bounds."""
 
     units: tuple[Unit, ...]
     label: str
     words: frozenset[str] = frozenset()
     signed: bool = False
+    most: float = 1e18
 
 
 def _words(*words: str) -> frozenset[str]:
@@ -154,7 +155,9 @@ KINDS: Final[dict[FactName, Kind]] = {
     _N.ADL_USD: Kind((_U.USD,), "Auto-deleveraged"),
     _N.ADL_COUNT: Kind((_U.COUNT,), "Auto-deleveraging fills"),
     _N.INSURANCE_FUND: Kind((_U.USD, _U.COINS), "Insurance fund", signed=True),
-    _N.INSURANCE_FUND_DRAWDOWN: Kind((_U.FRACTION,), "Insurance fund, fall from its peak"),
+    _N.INSURANCE_FUND_DRAWDOWN: Kind(
+        (_U.FRACTION,), "Insurance fund, fall from its peak", most=1.0
+    ),
     _N.SYMBOLS_IN_MOVE: Kind((_U.SYMBOLS,), "Symbols in the move"),
     _N.SYMBOLS_WATCHED: Kind((_U.COUNT,), "Symbols watched"),
     _N.VENUES_LIVE: Kind((_U.VENUES,), "Venues live"),
@@ -175,7 +178,7 @@ KINDS: Final[dict[FactName, Kind]] = {
         "Back to normal",
         _words("forced_flow", "price_range", "depth", "later_events"),
     ),
-    _N.REWARD_TO_RISK: Kind((_U.FRACTION,), "Reward to risk"),
+    _N.REWARD_TO_RISK: Kind((_U.FRACTION,), "Reward to risk", most=1.0),
     _N.NOISE_FLOOR: Kind((_U.FRACTION,), "Noise floor"),
     _N.PAST_CASCADES: Kind((_U.COUNT,), "Past cascades studied"),
 }
@@ -321,8 +324,8 @@ def _number(name: FactName, kind: Kind, unit: Unit, value: Any) -> float:
     number = float.__float__(value) if isinstance(value, float) else int.__float__(value)
     if not math.isfinite(number) or abs(number) >= 1e18:
         raise InputError(f"{name}: {number} is not a figure that can be measured")
-    if number < 0 and not kind.signed:
-        raise InputError(f"{name}: {number} is negative")
+    if (number < 0 and not kind.signed) or number > kind.most:
+        raise InputError(f"{name}: {number} is out of bounds")
     if unit is Unit.PRICE and number == 0:
         raise InputError(f"{name}: a price is above 0")
     return number + 0.0  # -0.0 would be said as "-0"

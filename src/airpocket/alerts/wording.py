@@ -314,7 +314,7 @@ def _after(alert: InformationalAlert) -> str:
 def _study(one: Fact) -> str | None:
     if one.name is not _N.REWARD_TO_RISK or one.value is None:
         return None
-    return f"{say(one)} of past moves of this size stayed inside the noise floor"
+    return f"moves of this size stayed inside the noise floor in {say(one)} of past cases"
 
 
 def _names(value: object, shown: int = 6) -> str:
