@@ -11,7 +11,7 @@ AIRPOCKET_DATA ?= ../shared/data
 export AIRPOCKET_DATA
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help env demo test lint format bench slow lock clean
+.PHONY: help env demo test lint format bench slow slow-sample lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -58,8 +58,11 @@ format: $(STAMP) ## let ruff format the code
 bench: $(BENCH_VENV)/.ready ## measure beside peers; figures are ratios of one run
 	$(BENCH_VENV)/bin/python -m benchmarks
 
-slow: $(STAMP) ## the long tests: fuzzing, kills, power loss
-	$(PY) -m pytest -m slow
+slow: $(STAMP) ## the long tests: fuzzing, kills, power loss (about ten minutes)
+	$(PY) -m pytest -n auto -m slow
+
+slow-sample: $(STAMP) ## the sample of the long tests that CI runs
+	$(PY) -m pytest -n auto -m slow tests/venues/binance tests/venues/okx tests/venues/hyperliquid
 
 $(BENCH_VENV)/.ready: requirements-bench.lock pyproject.toml $(STAMP)
 	@set -e; uv=$$(command -v uv || echo .venv-uv/bin/uv); \

@@ -14,5 +14,7 @@ def data_dir() -> Path:
     if not folder.is_absolute():
         folder = Path(__file__).resolve().parent.parent / folder
     if not (folder / "README.md").is_file():
+        if os.environ.get("AIRPOCKET_DATA_REQUIRED"):
+            pytest.fail(f"recordings are required here and not found at {named!r}")
         pytest.skip(f"recordings not found at {named!r}: set AIRPOCKET_DATA to their folder")
     return folder
