@@ -1,0 +1,1 @@
+"""Whether a cascade is happening: kernels against twins, laws of phases, waves and episodes."""
