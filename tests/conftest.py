@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is slow, not wrong: properties are not timed.
+settings.register_profile("airpocket", deadline=None)
+settings.load_profile("airpocket")
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,8 @@ _UNIFIED: Final = re.compile(
     r"[A-Za-z0-9\u4e00-\u9fff]{1,24}(?:[.-][A-Za-z0-9]{1,12})?"
     r"/[A-Z0-9]{1,12}(?::[A-Z0-9]{1,12}(?:-[0-9]{6})?)?"
 )
+# A coin alone: sums over all its contracts, as CoinGlass publishes them.
+_COIN: Final = re.compile(r"[A-Z0-9]{2,12}")
 _ALIAS: Final = re.compile(r"instrument-[0-9a-f]{8}")
 _VENUE: Final = re.compile(r"[a-z0-9]{1,16}(?:-[a-z0-9]{1,16}){0,3}")
 
@@ -65,10 +67,13 @@ def is_instrument(text: str) -> bool:
     --------
     >>> is_instrument("BTC/USDT:USDT"), is_instrument("BUY/USDT:USDT"), is_instrument("@everyone")
     (True, False, False)
+    >>> is_instrument("BTC"), is_instrument("BUY"), is_instrument("TP")
+    (True, False, False)
     """
     if _ALIAS.fullmatch(text):
         return True
-    return bool(_UNIFIED.fullmatch(text)) and not violations(text) and not violations(base_of(text))
+    shaped = _UNIFIED.fullmatch(text) or _COIN.fullmatch(text)
+    return bool(shaped) and not violations(text) and not violations(base_of(text))
 
 
 def instrument_label(symbol: str | None) -> str:
