@@ -202,6 +202,7 @@ class TestHourly:
             if e["onset"][:10] == "2026-02-05"
         )
         assert episode["side"] == "longs"
+        assert episode["time"] == "2026-02-05T16:00:00Z"  # when the hour that shows it was over
         assert [w["peak_time"][:13] for w in episode["waves"]] == [
             "2026-02-05T15", "2026-02-05T20", "2026-02-06T00",
         ]  # fmt: skip
@@ -214,6 +215,7 @@ class TestHourly:
             if e["onset"].startswith("2026-01-13T22")
         )
         assert (episode["side"], episode["stage"]) == ("shorts", "all_clear")
+        assert episode["time"] == "2026-01-13T23:00:00Z"
         assert episode["peak"] == pytest.approx(109.0e6, rel=1e-3)
 
     def test_the_number_of_alarms(self, hourly: list[Row]) -> None:
