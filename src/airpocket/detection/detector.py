@@ -362,6 +362,8 @@ class Detector:
         over = condition.blind and self._ended_for_good(scope)
         if after is not None and not over:
             said.append(self._transition(scope, before, after, condition.end_ns, reading))
+        if after is None and before is Phase.CASCADE and ledger is not None and ledger.has_news():
+            said.append(self._transition(scope, before, before, condition.end_ns, reading))
         if after is Phase.SETTLED:
             self._release(scope)
         elif over:

@@ -147,8 +147,10 @@ class Episode(Struct, frozen=True, kw_only=True):
 
 
 class Transition(Struct, frozen=True, kw_only=True):
-    """One step of one scope from one phase to the next.
+    """One step of one scope from one phase to the next, or news within ``CASCADE``.
 
+    ``before`` equals ``after`` where nothing but the size has changed: the flow has grown tenfold
+    since something was last said, or auto-deleveraging has begun.
     ``at_ns`` is the end of the bin in which the condition was met, ``said_ns`` when the data
     allowed to say so (sparse records prove the silence before them only when they come).
     ``reading`` holds its numbers, ``gap`` what was not seen if the step leads to ``UNKNOWN``.

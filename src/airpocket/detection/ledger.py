@@ -105,6 +105,8 @@ class Ledger:
         self.legs: dict[tuple[str, str], PriceLeg] = {}
         self.gaps: list[Gap] = []
         self.peak = 0.0  # largest wave bin so far
+        self._told_flow: float | None = None  # total when something was last said
+        self._told_adl = False
         self._usd: float | None = None
         self._count: int | None = None
         self._adl_usd: float | None = None
@@ -174,6 +176,18 @@ class Ledger:
         """Keep the thinnest depth seen, as a share of its normal."""
         if share is not None:
             self.depth_share = share if self.depth_share is None else min(self.depth_share, share)
+
+    def has_news(self) -> bool:
+        """Tell, once each, that the flow has grown tenfold or that auto-deleveraging began."""
+        flow = sum(self._waves.values())
+        adl = self._adl_first_ns is not None
+        if self._told_flow is None:
+            self._told_flow, self._told_adl = flow, adl
+            return False
+        if flow < 10.0 * self._told_flow and adl == self._told_adl:
+            return False
+        self._told_flow, self._told_adl = flow, adl
+        return True
 
     def leg(self) -> tuple[float, float] | None:
         """Median leg and median regained share over the prices; ``None`` without prices."""
