@@ -5,10 +5,12 @@ are binned here, one by one as they arrive (:meth:`FlowBinner.add`) or in bulk
 (:meth:`FlowBinner.add_columns`), with the same result.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from airpocket.errors import InputError
 from airpocket.market.columns import MISSING_INT, Columns
@@ -24,6 +26,10 @@ from airpocket.market.events import (
 )
 
 __all__ = ["FlowBinner"]
+
+_BLOCK: Final = 1 << 17  # rows binned at a time: what is made on the way stays in the cache
+_NAMES: Final = ("venue", "raw_symbol", "symbol")
+_FORCED_NAMES: Final = ("liquidated", "method", "coverage")
 
 
 class _Stream(NamedTuple):
@@ -151,15 +157,22 @@ class FlowBinner:
 
     def add_columns(self, columns: Columns[Trade] | Columns[Liquidation]) -> None:
         """Count many trades or liquidations at once; the same sums as :meth:`add` one by one."""
+        for first in range(0, columns.size, _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            self._add_block(columns if columns.size <= _BLOCK else columns.take(rows))
+
+    def _add_block(self, columns: Columns[Any]) -> None:
         from airpocket.market import kernels  # noqa: PLC0415 — Numba costs 0.7 s, only bulk pays
 
         times = columns.times()
-        placed = (times != MISSING_INT) & (times // self.width_ns > self._done)
-        self.late += int(len(placed) - placed.sum())
-        if not placed.all():
+        # In time from the end of the last bin that was taken; without any time: the least integer.
+        first_ns = max((self._done + 1) * self.width_ns, MISSING_INT + 1)
+        if times.min() < first_ns:
+            placed = times >= first_ns
+            self.late += int(len(placed) - placed.sum())
             columns, times = columns.take(placed), times[placed]
-        if not columns.size:
-            return
+            if not columns.size:
+                return
         keys, streams = _streams_of(columns)
         forced = columns.kind is Liquidation
         sold = np.zeros(columns.size, np.bool_)
@@ -223,27 +236,29 @@ def _stream_of(event: Trade | Liquidation) -> _Stream:
     )
 
 
-def _streams_of(columns: Columns[Any]) -> tuple[np.ndarray[Any, np.dtype[np.int32]], list[_Stream]]:
+def _streams_of(columns: Columns[Any]) -> tuple[NDArray[np.int32], list[_Stream]]:
     """Give each event the number of its stream, named as :func:`_stream_of` does."""
+    from airpocket.market import kernels  # noqa: PLC0415 - as above
+
     forced = columns.kind is Liquidation
-    names = [
-        "venue",
-        "raw_symbol",
-        "symbol",
-        *(("liquidated", "method", "coverage") if forced else ()),
-    ]
+    fixed: dict[str, str | None] = {}
     mixed = np.zeros(columns.size, np.int64)
-    for name in names:
-        mixed = mixed * (len(columns.words(name)) + 1) + (columns[name] + 1)
-    kinds, keys = np.unique(mixed, return_inverse=True)
+    sizes: dict[str, int] = {}
+    for name in (*_NAMES, *(_FORCED_NAMES if forced else ())):
+        codes, words = columns[name], columns.words(name)
+        if codes.strides == (0,):  # one word for all
+            fixed[name] = words[codes[0]] if codes[0] >= 0 else None
+            continue
+        sizes[name] = len(words) + 1
+        kernels.fold(mixed, codes, sizes[name])
+    keys, kinds = _numbered(mixed, math.prod(sizes.values()))
     streams = []
     for kind in kinds.tolist():
-        found: dict[str, str | None] = {}
-        for name in reversed(names):
-            words = columns.words(name)
-            kind, code = divmod(kind, len(words) + 1)  # noqa: PLW2901
-            found[name] = words[code - 1] if code else None
-        side, method, coverage = (found.get(n) for n in ("liquidated", "method", "coverage"))
+        found = dict(fixed)
+        for name in reversed(sizes):
+            kind, code = divmod(kind, sizes[name])  # noqa: PLW2901
+            found[name] = columns.words(name)[code - 1] if code else None
+        side, method, coverage = (found.get(name) for name in _FORCED_NAMES)
         streams.append(
             _Stream(
                 str(found["venue"]), str(found["raw_symbol"]), found["symbol"], forced,
@@ -251,7 +266,17 @@ def _streams_of(columns: Columns[Any]) -> tuple[np.ndarray[Any, np.dtype[np.int3
                 Coverage(coverage) if coverage else None,
             )
         )  # fmt: skip
-    return keys.astype(np.int32), streams
+    return keys, streams
+
+
+def _numbered(mixed: NDArray[np.int64], bound: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Give each value that occurs (0 … bound − 1) a number; say which value has which."""
+    from airpocket.market import kernels  # noqa: PLC0415 - as above
+
+    if bound <= 8 * len(mixed) + 4096:
+        return kernels.number(mixed, bound)
+    kinds, keys = np.unique(mixed, return_inverse=True)  # a sort costs less than so large a table
+    return keys.astype(np.int32), kinds
 
 
 def _record(stream: _Stream, sums: _Sums, start_ns: int, width_ns: int) -> Bar | ForcedFlow:
