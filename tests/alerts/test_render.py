@@ -221,7 +221,10 @@ def test_the_worked_example() -> None:
         "source": SOURCE,
         "at_least": True,
     }
-    assert as_text(one)[5] == f"  Liquidated                 at least $134.3M in 60 min ({SOURCE})"
+    assert as_text(one)[5:7] == [
+        "  From liquidations (binance, bybit)",
+        "    Liquidated                 at least $134.3M in 60 min",
+    ]
     assert as_text(one)[-1] == wording.NO_PLAN
     assert as_html(one).startswith("<b>Real liquidations: BTC longs, ")
     assert "Reward to risk: not measured" in as_markdown(one)

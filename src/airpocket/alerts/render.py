@@ -184,10 +184,32 @@ def _json_value(one: Fact) -> Value | list[str]:
 
 
 def _text(alert: InformationalAlert) -> list[str]:
-    rows = _rows(alert)
-    wide = max(len(label) for label, _ in rows)
-    told = [f"  {label.ljust(wide)}  {value}" for label, value in rows]
-    return [escape_terminal(line) for line in (_headline(alert), *told, *_closing(alert))]
+    """Set the rows out under their sources, each named once; what nobody measured in one line."""
+    head, told = _head(alert), lines(alert)
+    measured = [label for label, value, _ in told if value != NOT_MEASURED]
+    wide = max(len(label) for label in (*measured, *(label for label, _ in head)))
+    rows = [f"  {label.ljust(wide)}    {value}" for label, value in head]
+    for source in dict.fromkeys(source for _, value, source in told if value != NOT_MEASURED):
+        rows.append(f"  {_from(source)}" if source else "  Without a source")
+        rows += [
+            f"    {label.ljust(wide)}  {value}"
+            for label, value, own in told
+            if own == source and value != NOT_MEASURED
+        ]
+    absent = [label for label, value, _ in told if value == NOT_MEASURED]
+    if absent:
+        rows.append(f"  Not measured: {'; '.join(absent)}")
+    return [escape_terminal(line) for line in (_headline(alert), *rows, *_closing(alert))]
+
+
+def _from(source: str) -> str:
+    """Say a source of :func:`airpocket.alerts.names.source_of` in words."""
+    venues: dict[str, list[str]] = {}
+    for part in source.split(", "):
+        venue, _, channel = part.partition(":")
+        venues.setdefault(channel.replace("_", " "), []).append(venue)
+    told = [f"{channel} ({', '.join(names)})" for channel, names in venues.items()]
+    return f"From {', '.join(told)}"
 
 
 def _markdown(alert: InformationalAlert) -> str:
@@ -205,6 +227,14 @@ def _html(alert: InformationalAlert) -> str:
 
 
 def _rows(alert: InformationalAlert) -> list[tuple[str, str]]:
+    facts = [
+        (label, f"{value} ({source})" if source and value != NOT_MEASURED else value)
+        for label, value, source in lines(alert)
+    ]
+    return _head(alert) + facts
+
+
+def _head(alert: InformationalAlert) -> list[tuple[str, str]]:
     where = "whole market" if alert.scope == EVERYTHING else alert.scope
     head = [
         ("Signal", f"{alert.signal.value}, {alert.stage.value}, phase {alert.phase}"),
@@ -213,11 +243,7 @@ def _rows(alert: InformationalAlert) -> list[tuple[str, str]]:
     ]
     if alert.find(FactName.ONSET) is None:
         head.append(("Began", _moment(alert.onset_ns)))
-    facts = [
-        (label, f"{value} ({source})" if source and value != NOT_MEASURED else value)
-        for label, value, source in lines(alert)
-    ]
-    return head + facts
+    return head
 
 
 def _closing(alert: InformationalAlert) -> list[str]:

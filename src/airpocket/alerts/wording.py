@@ -4,6 +4,7 @@ Written for a trader at night: what was seen and on which venues first, then how
 the price, then what is not known. What was not measured is said to be so.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +23,12 @@ NO_PLAN: Final = (
 
 _N = FactName
 _FEEDS: Final = (_N.VENUES_LIVE, _N.VENUES_THROTTLED, _N.VENUES_SILENT)
+_BRIEF: Final = {
+    _N.PRICE_LEG: "price",
+    _N.PRICE_REFERENCE: "before",
+    _N.PRICE_EXTREME: "extreme",
+    _N.PRICE_EXTREME_TIME: "at",
+}
 _STUDY: Final = (_N.REWARD_TO_RISK, _N.PAST_CASCADES)
 # Shown in every full message of a signal, measured or not.
 STANDING: Final[dict[Signal, tuple[FactName, ...]]] = {
@@ -78,14 +85,41 @@ def completed(alert: InformationalAlert) -> list[Fact]:
 
 
 def lines(alert: InformationalAlert) -> list[tuple[str, str, str]]:
-    """Give the :func:`completed` facts of an alert as label, value and source."""
-    told = []
+    """Give the :func:`completed` facts of an alert as label, value and source.
+
+    What is told of single symbols or venues stands after the rest, a line each, those whose price
+    moved furthest first.
+    """
+    told, apart = [], defaultdict[tuple[str, str], list[Fact]](list)
     for one in completed(alert):
-        label = KINDS[one.name].label
         if one.scope not in {None, alert.scope}:
-            label = f"{label}, {one.scope}"
-        told.append((label, _study(one) or say(one), one.source or ""))
+            apart[one.scope or "", one.source or ""].append(one)
+        else:
+            told.append((KINDS[one.name].label, _study(one) or say(one), one.source or ""))
+    for (scope, source), facts in sorted(apart.items(), key=_furthest):
+        said = [one for one in facts if one.value is not None]
+        value = ", ".join(f"{_brief(one)} {_study(one) or _at(one, alert)}" for one in said)
+        told.append((scope, value or NOT_MEASURED, source))
     return told
+
+
+def _furthest(part: tuple[tuple[str, str], list[Fact]]) -> tuple[float, tuple[str, str]]:
+    key, facts = part
+    legs = [one.value for one in facts if one.name is _N.PRICE_LEG]
+    return -max((abs(leg) for leg in legs if isinstance(leg, float)), default=0.0), key
+
+
+def _at(one: Fact, alert: InformationalAlert) -> str:
+    """Say a value; a time of the day on which it all began without its date."""
+    if one.name is not _N.PRICE_EXTREME_TIME or not isinstance(one.value, int):
+        return say(one)
+    same_day = iso(one.value)[:10] == iso(alert.onset_ns)[:10]
+    return _clock(one.value) if same_day else say(one)
+
+
+def _brief(one: Fact) -> str:
+    label = KINDS[one.name].label
+    return _BRIEF.get(one.name, f"{label[0].lower()}{label[1:]}")
 
 
 def sentences(alert: InformationalAlert) -> list[str]:
@@ -143,7 +177,7 @@ def _shock(alert: InformationalAlert) -> list[str]:
     return [
         f"{still}: {moved}, since {start}",
         inferred,
-        _multiple(alert, "one-sided flow "),
+        _multiple(alert, "trading "),
         _taken_back(alert) if alert.stage is Stage.UPDATE else "",
         _depth(alert),
         _silent(alert),

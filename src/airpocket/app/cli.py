@@ -1,10 +1,12 @@
 """The command line. Commands import what they need when they run: ``--help`` stays light."""
 
+import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from airpocket import __version__
 from airpocket.errors import AirpocketError
@@ -14,8 +16,13 @@ __all__ = ["app", "convert", "demo", "inspect", "main", "parse", "replay"]
 app = App(
     name="airpocket",
     help="Liquidation cascades in crypto derivatives: detected, and told in facts.",
+    help_format="plaintext",  # markdown would load three times as much
     version=__version__,
     version_flags=["--version"],
+    print_error=False,
+    exit_on_error=False,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -113,14 +120,48 @@ def demo(out: Path | None = None, *, json: Annotated[bool, Parameter(negative=""
 
 
 def main(tokens: list[str] | None = None) -> None:
-    """Run the command line; an error is one sentence on stderr and exit code 2."""
+    """Run the command line; an error is one sentence on stderr and exit code 2.
+
+    Raises
+    ------
+    SystemExit
+        With 2 for what cannot be used, 130 after Ctrl-C, 141 if whoever read the output has gone.
+    """
+    _bear_any_text()
     try:
         app(tokens)
+        sys.stdout.flush()  # here, where a closed pipe is still ours to notice
     except AirpocketError as error:
-        print(f"airpocket: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _fail(str(error))
+    except CycloptsError as error:
+        told = " ".join(str(error).split()).removesuffix(".")
+        _fail(f"{told}; see `airpocket --help`")
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has gone; nothing is lost
+        _forget_stdout()
         raise SystemExit(141) from None
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        _fail(f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _fail(sentence: str) -> NoReturn:
+    from airpocket.app.printing import complain
+
+    sys.stdout.flush()
+    complain(f"airpocket: {sentence}")
+    raise SystemExit(2) from None
+
+
+def _bear_any_text() -> None:
+    """Let a name that the terminal's encoding lacks be shown by its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

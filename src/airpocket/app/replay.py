@@ -5,15 +5,22 @@ from typing import TypeAlias
 
 from airpocket.alerts.alert import InformationalAlert
 from airpocket.alerts.desk import AlertDesk
-from airpocket.app.sources import ProgressOf, groups_of, observations
+from airpocket.app.sources import (
+    Group,
+    ProgressOf,
+    groups_of,
+    observations,
+    require_one_extract,
+)
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.detector import Detector
 from airpocket.detection.episode import Ending, Episode, Transition
-from airpocket.errors import SourceError
+from airpocket.errors import AirpocketError
+from airpocket.market.events import Gap
 from airpocket.market.quality import Finding
 from airpocket.market.source import Recording
 
-__all__ = ["Saying", "replay"]
+__all__ = ["Saying", "replay", "replay_group"]
 
 Saying: TypeAlias = Finding | Transition | InformationalAlert | Episode
 """What a replay says: a defect of the data, a step of a scope, an alert, a finished episode."""
@@ -25,7 +32,7 @@ def replay(
     symbols: frozenset[str] | None = None,
     progress_of: ProgressOf | None = None,
 ) -> Iterator[Saying]:
-    """Play recordings in the order of their events.
+    """Play recordings in the order of their events, a group of equal bins after the other.
 
     Parameters
     ----------
@@ -38,42 +45,85 @@ def replay(
 
     Raises
     ------
-    SourceError
-        If a recording breaks off; what it led to until then has been said.
+    InputError
+        Before anything is said: if two recordings are extracts of the same events.
+    AirpocketError
+        If recordings break off, for the first of them: what they and all others led to has been
+        said.
 
     Yields
     ------
     Saying
         In order of time within each group of recordings.
     """
+    require_one_extract(recordings)
     known: set[Finding] = set()
+    broken: AirpocketError | None = None
     for group in groups_of(recordings):
-        detector = Detector(DetectorConfig.for_width(group.width_ns), symbols=symbols)
-        desk = AlertDesk()
-        broken: SourceError | None = None
-        merged = observations(group, progress_of)
-        while True:
-            try:
-                item = next(merged)
-            except StopIteration:
-                break
-            except SourceError as error:
-                broken = error
-                break
-            if isinstance(item, Finding):
-                if item not in known:
-                    known.add(item)
-                    yield item
-                continue
-            yield from _told(desk, detector.update(item))
-        yield from _told(desk, detector.finish())
-        if broken is not None:
-            raise broken
+        playing = replay_group(group, symbols=symbols, progress_of=progress_of)
+        try:
+            for saying in playing:
+                if isinstance(saying, Finding):
+                    if saying in known:
+                        continue  # context goes with every group
+                    known.add(saying)
+                yield saying
+        except AirpocketError as error:
+            broken = broken or error
+    if broken is not None:
+        raise broken
+
+
+def replay_group(
+    group: Group,
+    *,
+    symbols: frozenset[str] | None = None,
+    progress_of: ProgressOf | None = None,
+    seen: set[str] | None = None,
+) -> Iterator[Saying]:
+    """Play one group of recordings.
+
+    Parameters
+    ----------
+    group
+        Recordings whose bins have one width.
+    symbols, progress_of
+        As for :func:`replay`.
+    seen
+        Filled with the symbols that could have been followed.
+
+    Raises
+    ------
+    AirpocketError
+        If a recording breaks off: after everything has been said.
+    """
+    detector = Detector(DetectorConfig.for_width(group.width_ns), symbols=symbols)
+    desk = AlertDesk()
+    broken: AirpocketError | None = None
+    merged = observations(group, progress_of)
+    while True:
+        try:
+            item = next(merged)
+        except StopIteration:
+            break
+        except AirpocketError as error:
+            broken = error
+            break
+        if isinstance(item, Finding):
+            yield item
+            continue
+        if seen is not None and not isinstance(item, Gap) and item.symbol is not None:
+            seen.add(item.symbol)
+        yield from _told(desk, detector.update(item))
+    yield from _told(desk, detector.finish())
+    if broken is not None:
+        raise broken
 
 
 def _told(desk: AlertDesk, transitions: Sequence[Transition]) -> Iterator[Saying]:
     for transition in transitions:
-        yield transition
+        if transition.before is not transition.after:
+            yield transition
         yield from desk.take((transition,))
         episode = transition.episode
         if episode is not None and episode.ending is not Ending.OPEN:

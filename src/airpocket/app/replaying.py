@@ -3,13 +3,19 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import final
 
-from airpocket.app.printing import Bars, console, json_line
-from airpocket.app.replay import replay
-from airpocket.app.say import saying_json, saying_lines
-from airpocket.app.sources import gather
-from airpocket.errors import InputError, SourceError
+from airpocket.alerts.render import escape_terminal
+from airpocket.app.printing import Bars, complain, console, json_line, show
+from airpocket.app.replay import Saying, replay_group
+from airpocket.app.say import saying_json
+from airpocket.app.sources import Group, gather, groups_of, require_one_extract
+from airpocket.app.timeline import Timeline
+from airpocket.detection.episode import Transition
+from airpocket.errors import AirpocketError, InputError
+from airpocket.market.quality import Finding
 from airpocket.market.source import Recording
+from airpocket.units import say_duration
 
 __all__ = ["play", "run"]
 
@@ -28,27 +34,106 @@ def run(
         raise InputError("replay needs at least one SOURCE: a recording, or a folder of them")
     recordings, left_out = gather(sources)
     for note in left_out:
-        print(note, file=sys.stderr)
+        complain(note)
     play(recordings, symbols=symbols, as_json=as_json, verbose=verbose)
 
 
 def play(
     recordings: Sequence[Recording], *, symbols: Sequence[str] = (), as_json: bool, verbose: bool
 ) -> None:
-    """Print what a replay of opened recordings says; a broken one is told after the rest."""
+    """Print what a replay of opened recordings says; a broken one is told after the rest.
+
+    Raises
+    ------
+    InputError
+        If two recordings are extracts of the same events, or none holds a symbol asked for.
+    AirpocketError
+        If a recording breaks off.
+    """
     followed = frozenset(symbols) or None
-    broken: SourceError | None = None
-    out = console()
+    require_one_extract(recordings)
+    groups = groups_of(recordings)
+    printed = _Json() if as_json else _Text(verbose=verbose)
+    broken: list[AirpocketError] = []
+    seen: set[str] = set()
     with Bars() as bars:
-        sayings = replay(recordings, symbols=followed, progress_of=bars.of)
-        try:
-            for saying in sayings:
-                if as_json:
-                    json_line(saying_json(saying))
-                else:
-                    for line in saying_lines(saying, verbose=verbose):
-                        out.print(line)
-        except SourceError as error:
-            broken = error
-    if broken is not None:
-        raise broken
+        for group in groups:
+            printed.begin(group, heading=len(groups) > 1)
+            try:
+                for saying in replay_group(group, symbols=followed, progress_of=bars.of, seen=seen):
+                    printed.say(saying)
+            except AirpocketError as error:
+                broken.append(error)
+            printed.end()
+    _require_seen(symbols, seen)
+    if broken:
+        for another in broken[1:]:
+            complain(f"airpocket: {another}")
+        raise broken[0]
+
+
+def _require_seen(symbols: Sequence[str], seen: set[str]) -> None:
+    missing = [symbol for symbol in symbols if symbol not in seen]
+    names = ", ".join(sorted(seen - {"*"})[:_NAMED]) or "none that it can name"
+    if missing and len(missing) == len(symbols):
+        raise InputError(f"{', '.join(missing)}: not in the source, which holds {names}")
+    for symbol in missing:
+        complain(f"{symbol}: not in the source, which holds {names}")
+
+
+@final
+class _Json:
+    """One object a line; an episode carries the time of the step that ended it."""
+
+    def __init__(self) -> None:
+        self._known: set[Finding] = set()
+        self._said_ns: int | None = None
+
+    def begin(self, _: Group, *, heading: bool) -> None:  # noqa: ARG002 — JSON has no headings
+        self._said_ns = None
+
+    def say(self, saying: Saying) -> None:
+        if isinstance(saying, Transition):
+            self._said_ns = saying.said_ns
+        elif isinstance(saying, Finding):
+            if saying in self._known:
+                return
+            self._known.add(saying)
+        json_line(saying_json(saying, known_ns=self._said_ns))
+
+    def end(self) -> None:
+        sys.stdout.flush()
+
+
+@final
+class _Text:
+    """A timeline for each group of recordings."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._known: set[Finding] = set()
+        self._timeline = Timeline(0)
+        self._out = console()
+
+    def begin(self, group: Group, *, heading: bool) -> None:
+        self._timeline = Timeline(group.width_ns, verbose=self._verbose)
+        if heading:
+            names = ", ".join(recording.label.name for recording in group.recordings)
+            width = say_duration(group.width_ns)
+            show(self._out, f"[bold]In bins of {width}[/]: {escape_terminal(names)}", hang=2)
+
+    def say(self, saying: Saying) -> None:
+        if isinstance(saying, Finding):
+            if saying in self._known:
+                return
+            self._known.add(saying)
+        for line in self._timeline.lines(saying):
+            show(self._out, line.markup, hang=line.hang)
+
+    def end(self) -> None:
+        for line in self._timeline.closing():
+            show(self._out, line.markup, hang=line.hang)
+        self._out.print()
+
+
+_NAMED = 12

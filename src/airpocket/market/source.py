@@ -25,7 +25,9 @@ class Label(Struct, frozen=True, kw_only=True):
     ``kind`` names the format ("tardis trades"); ``channels`` what it holds; ``width_ns`` the
     natural bin of sources that are already sums (an hour for hourly bars), ``None`` for ticks;
     ``covers_all`` says that silence *within* the recording means nothing happened (a census
-    channel); ``note`` is one sentence a reader should know.
+    channel); ``note`` is one sentence a reader should know. ``extract_of`` names the events that
+    several kinds of file are extracts of: files that agree in it and differ in ``kind`` count the
+    same events twice, and are never played together.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Label(Struct, frozen=True, kw_only=True):
     width_ns: int | None = None
     covers_all: bool = True
     note: str = ""
+    extract_of: str | None = None
 
 
 class Recording(Protocol):

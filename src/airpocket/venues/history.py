@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from airpocket.errors import SourceError
+from airpocket.errors import LimitError, SourceError
 from airpocket.market import checks
 from airpocket.market.columns import MISSING_INT, Columns
 from airpocket.market.events import Event, Gap, GapCause, event_ns
@@ -84,7 +84,7 @@ class FileRecording:
                 if not isinstance(item, Finding):
                     _remember(last, item)
                 yield item
-        except SourceError as error:
+        except (SourceError, LimitError) as error:
             yield Finding(
                 code=FindingCode.TRUNCATED,
                 where=self._path.name,

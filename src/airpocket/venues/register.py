@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, cast
 
-from airpocket.errors import InputError, SourceError
+from airpocket.errors import AirpocketError, InputError, SourceError
 from airpocket.market.source import Archive, Recording
 from airpocket.market.wire import Wire
 from airpocket.store import files
@@ -29,6 +29,7 @@ VENUES: Final[dict[str, str]] = {
 }
 """Venue ids with a wire, and their folder."""
 
+_BESIDE_TAPE: Final = (".tape-lock", ".tape-wal", ".tape-shm", ".tape-journal")
 _ARCHIVES: Final = ("tape", "hyperliquid", "binance", "tardis", "aave", "compound", "coinglass")
 
 
@@ -98,21 +99,30 @@ def recordings_in(source: Path) -> tuple[list[Recording], list[str]]:
     if whole is not None:
         return [whole], []
     if not source.is_dir():
-        raise SourceError(f"{source}: no archive knows this format; see `airpocket inspect --help`")
+        known = ", ".join(_ARCHIVES)
+        raise SourceError(f"{source}: no archive knows this format (there are {known})")
     found: list[Recording] = []
     left_out: list[str] = []
-    for path in sorted(source.iterdir()):
-        if path.name.startswith("."):
-            continue
+    for path in _inside(source):
         try:
             inside = open_recording(path)
-        except InputError as error:
-            left_out.append(str(error))
+        except (AirpocketError, OSError) as error:
+            left_out.append(f"left out: {error}")
             continue
-        if inside is None:
-            left_out.append(f"{path}: left out, no archive knows this format")
-        else:
+        if inside is not None:
             found.append(inside)
+        elif path.is_dir():
+            left_out.append(f"left out: {path}: a folder, name it to have it read")
+        else:
+            left_out.append(f"left out: {path}: no archive knows this format")
     if not found:
         raise SourceError(f"{source}: holds no recording that airpocket can read")
     return found, left_out
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        names = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be listed ({error.strerror})") from error
+    return sorted(path for path in names if not path.name.endswith(_BESIDE_TAPE))

@@ -71,6 +71,7 @@ class _Extract:
             channels=("bars" if self._rule_channel is None else "liquidations",),
             width_ns=self._width_ns,
             note=self._note,
+            extract_of=None if self._rule_channel is None else CALLS,
         )
         rules = FeedRules.load(Path(__file__).with_name("venue.toml"))
         rule = rules.at(self._rule_channel, None) if self._rule_channel is not None else None
@@ -146,6 +147,7 @@ def _csv_names(head: bytes) -> frozenset[str]:
     return frozenset(first.decode("utf-8", "replace").strip().split(","))
 
 
+CALLS: Final = "Aave's liquidation calls"  # nearly every block of one extract is in the others
 COLLATERAL: Final = "aave calls for one collateral"
 REVENUE: Final = "aave calls of the revenue extract"
 POOLS: Final = "aave v2 calls"

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, final
 
-from airpocket.market.events import Gap, GapCause
+from airpocket.errors import TapeError
+from airpocket.market.events import Event, Gap, GapCause, event_ns
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Archive, Item, Label, Progress, Recording
-from airpocket.market.wire import Wire
+from airpocket.market.wire import Frame, Wire
 from airpocket.store.tape import TapeReader
 from airpocket.store.tape_format import is_tape
 from airpocket.venues import register
 
 __all__ = ["ARCHIVES", "TapeArchive", "TapeRecording"]
+
+_REASONS_MOST = 100
 
 
 @final
@@ -49,44 +52,99 @@ class TapeRecording:
         return self._label
 
     def read(self, progress: Progress | None = None) -> Iterator[Item]:
-        """Yield events frame by frame, holes where they lie, then the end of every venue."""
-        wires: dict[tuple[str, str], Wire] = {}
-        rejected: Counter[str] = Counter()
-        last: dict[str, int] = {}
+        """Yield events frame by frame, holes where they lie, then the end of every venue.
+
+        Raises
+        ------
+        TapeError
+            If the tape turns out to be damaged: after what was read before, and gaps from there on.
+        """
+        reading = _Reading(self._path, self._frames)
+        try:
+            yield from reading.items(progress)
+        except TapeError as error:
+            yield from reading.findings()
+            yield from reading.ends(GapCause.UNREADABLE, str(error))
+            raise
+        yield from reading.findings()
+        yield from reading.ends(GapCause.END_OF_RECORDING, f"end of {self._path.name}")
+
+
+@final
+class _Reading:
+    """One pass over a tape: a wire for each stream, and what has been heard of each venue."""
+
+    def __init__(self, path: Path, frames: int) -> None:
+        self._path = path
+        self._frames = frames
+        self._wires: dict[tuple[str, str], Wire | None] = {}
+        self._last: dict[str, int] = {}
+        self._rejected: Counter[str] = Counter()
+
+    def items(self, progress: Progress | None) -> Iterator[Item]:
+        """Yield events, and each hole before the frame that came after it."""
         with TapeReader(self._path) as tape:
-            holes = list(tape.gaps())
-            for frame in tape.frames():
-                key = (frame.venue, frame.stream)
-                if key not in wires:
-                    wires[key] = register.open_wire(frame.venue)
-                said = wires[key].decode(frame.data, local_ns=frame.local_ns, raw_ref=frame.raw_ref)
-                for reason in said.rejected:
-                    rejected[f"{frame.venue}: {reason}"] += 1
-                for event in said.events:
-                    at_ns = event.venue_ns or event.local_ns
-                    if at_ns is not None:
-                        last[event.venue] = max(at_ns, last.get(event.venue, at_ns))
-                    yield event
-                if progress is not None and frame.raw_ref is not None:
-                    progress(frame.raw_ref.ordinal + 1, self._frames)
+            holes = [hole for hole in tape.gaps() if not _is_own_end(hole.gap)]
+            for ordinal, frame in enumerate(tape.frames()):
+                while holes and holes[0].before_ordinal <= ordinal:
+                    yield holes.pop(0).gap
+                yield from self._decoded(frame)
+                if progress is not None:
+                    progress(ordinal + 1, self._frames)
             for hole in holes:
                 yield hole.gap
-        yield from self._rejections(rejected)
-        for venue, at_ns in sorted(last.items()):
-            yield Gap(
-                venue=venue, symbol="*", raw_symbol="*", venue_ns=at_ns, channel="*",
-                from_ns=at_ns, to_ns=None, cause=GapCause.END_OF_RECORDING,
-                proven_by=f"end of {self._path.name}",
-            )  # fmt: skip
 
-    def _rejections(self, rejected: Counter[str]) -> Iterator[Finding]:
-        for reason, count in sorted(rejected.items()):
+    def _decoded(self, frame: Frame) -> Iterator[Event]:
+        key = (frame.venue, frame.stream)
+        if key not in self._wires:
+            known = frame.venue in register.VENUES
+            self._wires[key] = register.open_wire(frame.venue) if known else None
+        wire = self._wires[key]
+        if frame.local_ns is not None:
+            self._hear(frame.venue, frame.local_ns)
+        if wire is None:
+            self._reject(f"{frame.venue}: no venue that airpocket reads")
+            return
+        said = wire.decode(frame.data, local_ns=frame.local_ns, raw_ref=frame.raw_ref)
+        for reason in said.rejected:
+            self._reject(f"{frame.venue}: {reason}")
+        for event in said.events:
+            at_ns = event_ns(event)
+            if at_ns is not None:
+                self._hear(event.venue, at_ns)
+            yield event
+
+    def _hear(self, venue: str, at_ns: int) -> None:
+        self._last[venue] = max(at_ns, self._last.get(venue, at_ns))
+
+    def _reject(self, reason: str) -> None:
+        known = reason in self._rejected or len(self._rejected) < _REASONS_MOST
+        self._rejected[reason if known else "for other reasons"] += 1
+
+    def findings(self) -> Iterator[Finding]:
+        """Say which frames could not be used."""
+        for reason, count in sorted(self._rejected.items()):
+            parts = "frame or part was" if count == 1 else "frames or parts were"
             yield Finding(
                 code=FindingCode.REJECTED_ROWS,
                 where=self._path.name,
-                said=f"{count} frames or parts were not used: {reason}",
+                said=f"{count:,} {parts} not used: {reason}",
                 count=count,
             )
+
+    def ends(self, cause: GapCause, proven_by: str) -> Iterator[Gap]:
+        """Say from when on nothing is known of each venue."""
+        for venue, at_ns in sorted(self._last.items()):
+            yield Gap(
+                venue=venue, symbol="*", raw_symbol="*", venue_ns=at_ns, channel="*",
+                from_ns=at_ns, to_ns=None, cause=cause, proven_by=proven_by,
+            )  # fmt: skip
+
+
+def _is_own_end(gap: Gap) -> bool:
+    """Tell whether a gap only says that the tape was closed: its end is told by the last event."""
+    whole = gap.channel == "*" and gap.raw_symbol == "*"
+    return whole and gap.to_ns is None and gap.cause is GapCause.END_OF_RECORDING
 
 
 @final
