@@ -81,8 +81,10 @@ def flow_step(  # noqa: C901, PLR0912, PLR0915 — one loop over the streams, sp
         # Sums of all windows that end here, in one pass backwards.
         longest = min(windows[kinds - 1], time + 1)
         recent, total, kind = 0.0, 0.0, 0
+        place = slot + 1
         for back in range(max(longest, min(recent_bins, time + 1))):
-            total += ring[i, (time - back) % length]
+            place = place - 1 if place > 0 else length - 1  # a remainder would cost most of all
+            total += ring[i, place]
             if back + 1 == recent_bins:
                 recent = total
             if kind < kinds and back + 1 == windows[kind]:
@@ -119,9 +121,10 @@ def flow_step(  # noqa: C901, PLR0912, PLR0915 — one loop over the streams, sp
         best, best_kind, best_sum = 0.0, 0, ring_sums[i, slot, 0]
         phi, in_window, with_prints = 0.0, 0.0, 0.0
         reached = 0
+        place = slot + 1
         for k in range(complete):
-            for back in range(reached, windows[k]):
-                place = (time - back) % length
+            for _ in range(reached, windows[k]):
+                place = place - 1 if place > 0 else length - 1
                 if not math.isnan(ring_squares[i, place]):
                     in_window += ring_squares[i, place]
                     with_prints += ring[i, place]
@@ -215,8 +218,9 @@ def price_step(
         if reach < 1 or math.isnan(base):
             continue
         lowest, highest = base, base
-        for back in range(reach):
-            place = (time - back) % length
+        place = slot + 1
+        for _ in range(reach):
+            place = place - 1 if place > 0 else length - 1
             lowest = min(lowest, ring_low[i, place])
             highest = max(highest, ring_high[i, place])
         out[i, 0], out[i, 1] = lowest / base - 1.0, highest / base - 1.0
