@@ -7,6 +7,7 @@ cascade is not a member.
 """
 
 import hashlib
+import itertools
 import math
 import re
 from enum import StrEnum
@@ -18,6 +19,7 @@ from msgspec.structs import force_setattr
 
 from airpocket.alerts.fact import Fact, FactName, Value
 from airpocket.alerts.licence import Licence, PlanSignal
+from airpocket.alerts.linter import violations
 from airpocket.alerts.names import EVERYTHING, is_instrument
 from airpocket.errors import FactsOnlyError, InputError
 from airpocket.market.events import Coverage
@@ -100,14 +102,21 @@ def alert_id(signal: Signal, scope: str, onset_ns: int, *salt: str) -> str:
     >>> alert_id(Signal.LIQUIDATION_CASCADE, "BTC/USDT:USDT", 1_760_130_903_127_372_000)
     'lc-20251010T211503-0ea5e1e8'
     """
-    parts = (signal.value, scope, str(onset_ns), *salt)
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
     second = iso(onset_ns - onset_ns % SECOND_NS)
     moment = second.replace("-", "").replace(":", "").removesuffix("Z")
-    return f"{_PREFIX[signal]}-{moment}-{digest.hexdigest()[:8]}"
+    stem = f"{_PREFIX[signal]}-{moment}-"
+    parts = (signal.value, scope, str(onset_ns), *salt)
+    # Eight digits can spell a word that no alert may say (4dca…, 5e11…): then the next hash counts.
+    turns = (f"{stem}{_digest(parts, turn)}" for turn in itertools.count())
+    return next(name for name in turns if not violations(name))
+
+
+def _digest(parts: tuple[str, ...], turn: int) -> str:
+    digest = hashlib.sha256()
+    for part in (*parts, *([str(turn)] if turn else [])):
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()[:8]
 
 
 @final

@@ -97,7 +97,8 @@ def instrument_label(symbol: str | None) -> str:
 def alias_of(symbol: str) -> str:
     """Give the alias of a symbol: stable, and nothing of its text in it."""
     digest = hashlib.sha256(symbol.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"instrument-{digest[:8]}"
+    aliases = (f"instrument-{digest[at : at + 8]}" for at in range(len(digest) - 8))
+    return next((alias for alias in aliases if not violations(alias)), "instrument-00000000")
 
 
 def base_of(symbol: str) -> str:

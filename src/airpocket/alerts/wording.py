@@ -53,6 +53,7 @@ STANDING: Final[dict[Signal, tuple[FactName, ...]]] = {
     ),
     Signal.FEED_HEALTH: _FEEDS,
 }
+_TOLD_SHARE: Final = 0.01  # less of a leg taken back is not worth a sentence
 _ORDER: Final = {name: place for place, name in enumerate(FactName)}
 
 
@@ -275,7 +276,9 @@ def _price(alert: InformationalAlert) -> str:
 
 def _taken_back(alert: InformationalAlert) -> str:
     one = alert.find(_N.SNAPBACK_SHARE)
-    return f"{say(one)} of the price leg taken back" if one and one.value is not None else ""
+    if one is None or not isinstance(one.value, float) or one.value < _TOLD_SHARE:
+        return ""
+    return f"{say(one)} of the price leg taken back"
 
 
 def _back(alert: InformationalAlert) -> list[str]:
