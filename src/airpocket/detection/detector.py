@@ -90,8 +90,7 @@ class Detector:
         elif isinstance(record, Bar):
             self._take_bar(record)
         elif isinstance(record, Mark):
-            source = (record.venue, record.symbol or f"{record.venue} {record.raw_symbol}")
-            self._panel.take_mark(record.mark_price, source)
+            self._take_mark(record)
         elif isinstance(record, Gap):
             self._gaps.append(record)  # the bin that is being filled was still observed
         else:
@@ -136,7 +135,7 @@ class Detector:
         if row is None:
             row = scope.rows[flow.side] = self._panel.forced.row((name, flow.side))
             scope.units[flow.side] = "usd" if flow.usd is not None else "count"
-        scope.sources[flow.venue, flow.raw_symbol] = True
+        self._see(scope, (flow.venue, flow.raw_symbol))
         self._panel.forced.set_live(row, live=True)
         scope.recent.append(flow)
         if scope.ledger is not None:
@@ -152,6 +151,13 @@ class Detector:
         elif scope.units[flow.side] == "count":
             self._panel.forced.put(row, flow.count or 0, flow.count or 0)
 
+    def _see(self, scope: Scope, source: tuple[str, str]) -> None:
+        """Note that a source speaks. It tells both sides: the other one is silent, not lost."""
+        if not scope.sources.get(source):
+            scope.sources[source] = True
+            for row in scope.all_rows():
+                self._panel.forced.set_live(row, live=True)
+
     def _take_sum(self, scope: Scope, flow: ForcedFlow) -> None:
         """Take in a sum over bins that were told one by one, if it covers the open episode."""
         reaches_ns = (flow.venue_ns or 0) - self.config.bin_ns
@@ -161,22 +167,30 @@ class Detector:
     def _take_bar(self, bar: Bar) -> None:
         name = bar.symbol or f"{bar.venue} {bar.raw_symbol}"
         source = (bar.venue, name)
-        if not self._panel.take_bar(bar, source):
-            return
-        if bar.trades is not None:
-            self._scope(self._shocks, name, Kind.SHOCK).sources[source] = True
-            self._market_shock.sources[source] = True
+        fine = self._panel.take_bar(bar, source)
         start_ns = bar.venue_ns or 0
+        if fine or self._panel.is_marked(source):
+            low_ns, high_ns = bar.low_ns or start_ns, bar.high_ns or start_ns
+            for scope in self._open_scopes():
+                if scope.ledger is not None and source in scope.ledger.legs:
+                    scope.ledger.legs[source].see(bar.low, low_ns, bar.high, high_ns, bar.close)
+        if not fine or bar.trades is None:
+            return
+        shocks = self._scope(self._shocks, name, Kind.SHOCK), self._market_shock
+        for scope in shocks:
+            scope.sources[source] = True
+            if scope.ledger is not None and bar.trades:
+                scope.ledger.add_trades(bar.venue, start_ns, bar.trades, bar.usd)
+
+    def _take_mark(self, mark: Mark) -> None:
+        source = (mark.venue, mark.symbol or f"{mark.venue} {mark.raw_symbol}")
+        self._panel.take_mark(mark.mark_price, source)
+        if not self._panel.is_marked(source):
+            return
+        price, at_ns = mark.mark_price, _start_ns(mark) or 0
         for scope in self._open_scopes():
-            ledger = scope.ledger
-            if ledger is None:
-                continue
-            leg = ledger.legs.get(source)
-            if leg is not None:
-                low_ns, high_ns = bar.low_ns or start_ns, bar.high_ns or start_ns
-                leg.see(bar.low, low_ns, bar.high, high_ns, bar.close)
-            if scope.kind is Kind.SHOCK and bar.trades and scope.name in {name, MARKET}:
-                ledger.add_trades(bar.venue, start_ns, bar.trades, bar.usd)
+            if scope.ledger is not None and source in scope.ledger.legs:
+                scope.ledger.legs[source].see(price, at_ns, price, at_ns, price)
 
     def _take_context(self, record: Depth | DepthBands | OpenInterest | Funding) -> None:
         name = record.symbol or f"{record.venue} {record.raw_symbol}"
@@ -222,6 +236,7 @@ class Detector:
         while self._now < step:
             if not self._panel.is_observed():
                 said += self._close()
+                self._panel.skip(step - self._now - 1)
                 self._now = step  # nothing is observed: time passes unseen, not quiet
                 break
             said += self._close()
@@ -239,14 +254,13 @@ class Detector:
             if scope is not self._market and not self._is_hot(scope, score):
                 continue
             said += self._step_forced(scope)
-        for key, row in self._panel.trade_rows.items():
-            shock = self._shocks[key[1]]
-            if self._is_fed(key[1]):
-                continue
-            if self._symbols is not None and key[1] not in self._symbols:
-                continue
-            if self._is_hot(shock, scores[row]):
-                said += self._step_shock(shock, row)
+        traded: dict[str, list[int]] = {}
+        for (_, symbol), row in panel.trade_rows.items():
+            if not self._is_fed(symbol) and (self._symbols is None or symbol in self._symbols):
+                traded.setdefault(symbol, []).append(row)
+        for symbol, rows in traded.items():
+            if self._is_hot(self._shocks[symbol], max(scores[row] for row in rows)):
+                said += self._step_shock(self._shocks[symbol], rows)
         said += self._step_market_shock()
         while self._gaps:
             self._take_gap(self._gaps.pop(0))
@@ -301,11 +315,19 @@ class Detector:
             self._open(scope, side, unit, onset_bin, row_score, move)
         return self._step(scope, condition, reading)
 
-    def _step_shock(self, scope: Scope, row: int) -> list[Transition]:
-        flow = self._panel.traded.read(row)
+    def _step_shock(self, scope: Scope, rows: list[int]) -> list[Transition]:
+        """Let one symbol decide once a bin: by the loudest venue, and the flow of all of them."""
+        live = [row for row in rows if self._panel.traded.is_live(row)]
+        flows = {row: self._panel.traded.read(row) for row in live or rows}
+        row = max(flows, key=lambda row: flows[row].score)
+        flow = flows[row]._replace(
+            total=sum(flow.total for flow in flows.values()),
+            baseline=sum(flow.baseline for flow in flows.values()),
+            recent=sum(flow.recent for flow in flows.values()),
+        )
         move = self._panel.move(scope.name, scope.ledger.side if scope.ledger else None)
         opens = flow.score >= self.config.score_shock and move is not None and move.passes
-        blind = not self._panel.traded.is_live(row)
+        blind = not live
         threshold = self.config.score_shock
         condition = self._condition(scope, opens, flow, threshold, blind=blind)
         if not scope.machine.in_episode and opens and not blind:
@@ -520,8 +542,8 @@ class Detector:
         if ledger is None:
             return flow.baseline if flow.history_bins >= 1.0 else None
         aged = (self._now or 0) * self.config.bin_ns - ledger.onset_ns > self.config.thaw_ns
-        if ledger.baseline is not None and (aged or scope is self._market_shock):
-            return flow.baseline  # the market's is frozen too, and summed over what is still live
+        if ledger.baseline is not None and (aged or scope.kind is Kind.SHOCK):
+            return flow.baseline  # a shock's is frozen too, and summed over what is still live
         return ledger.baseline
 
     def _condition(
@@ -541,7 +563,7 @@ class Detector:
             normal = config.exhausted_multiple * baseline
             quiet = flow.recent < max(normal * span, config.exhausted_share * ledger.peak)
             settled = ledger.flow_since(end_ns - config.settled_ns)
-            flow_back = settled < normal * config.bins(config.settled_ns)
+            flow_back = settled <= normal * config.bins(config.settled_ns)
             rekindles = flow.recent >= max(
                 config.rekindled_multiple * baseline * span, config.rekindled_share * ledger.peak
             )

@@ -58,6 +58,7 @@ class FlowBank:
         self._spread_decay = 0.5 ** (1.0 / spread_half_life_bins)
         self._length = max(windows[-1], guard_bins, recent_bins) + 1
         self._rows: dict[Hashable, int] = {}
+        self._time = 0
         self._grow(16)
 
     def __len__(self) -> int:
@@ -76,15 +77,34 @@ class FlowBank:
         """Add to the current bin of a row; ``squares`` None: single prints are unknown."""
         self._values[row] += value
         self._squares[row] += math.nan if squares is None else squares
-        self._live[row] = True
+        if not self._live[row]:
+            self.set_live(row, live=True)
 
     def set_live(self, row: int, *, live: bool) -> None:
-        """Say whether a stream is observed; an unobserved bin is not a zero."""
+        """Say whether a stream is observed; an unobserved bin is not a zero.
+
+        A stream that comes back has a hole in its past: bins hours apart are not adjacent, and
+        what was not seen is not learnt.
+        """
+        if self._live[row] and not live:
+            self._lost_at[row] = self._time
+            self._out[row, 0] = 0.0
+        elif live and not self._live[row] and self._seen[row]:
+            missed = min(self._time - int(self._lost_at[row]), self._length)
+            holes = np.arange(self._seen[row], self._seen[row] + missed) % self._length
+            for ring in (self._ring, self._ring_squares, self._ring_sums, self._ring_usable):
+                ring[row, holes] = 0
+            self._seen[row] += missed
+            self._absorbed[row] = max(self._absorbed[row], self._seen[row] - self._length + 1)
         self._live[row] = live
 
     def set_frozen(self, row: int, *, frozen: bool) -> None:
         """Keep the coming bins out of the baseline."""
         self._frozen[row] = frozen
+
+    def skip(self, bins: int) -> None:
+        """Let bins pass in which no stream is observed."""
+        self._time += bins
 
     def is_live(self, row: int) -> bool:
         """Tell whether a stream is observed."""
@@ -106,6 +126,7 @@ class FlowBank:
         )  # fmt: skip
         self._values[:] = 0.0
         self._squares[:] = 0.0
+        self._time += 1
 
     def scores(self) -> _Floats:
         """Scores of all rows, shape (rows,)."""
@@ -125,6 +146,7 @@ class FlowBank:
             "_ring_usable": ((room, length), np.bool_),
             "_ring_sums": ((room, length, kinds), np.float64),
             "_seen": ((room,), np.int64), "_absorbed": ((room,), np.int64),
+            "_lost_at": ((room,), np.int64),
             "_mean": ((room, 5), np.float64), "_spread": ((room, kinds, 3), np.float64),
             "_out": ((room, 6), np.float64),
         }  # fmt: skip
@@ -145,6 +167,7 @@ class FlowBank:
     _ring_sums: _Floats
     _seen: NDArray[np.int64]
     _absorbed: NDArray[np.int64]
+    _lost_at: NDArray[np.int64]
     _mean: _Floats
     _spread: _Floats
     _out: _Floats
@@ -222,6 +245,12 @@ class PriceBank:
     def set_frozen(self, row: int, *, frozen: bool) -> None:
         """Keep the coming moves out of the spread."""
         self._frozen[row] = frozen
+
+    def skip(self, bins: int) -> None:
+        """Let bins pass in which nothing is observed: prices that are believed stay."""
+        for _ in range(min(bins, self._length)):
+            self.step()
+        self._time += max(0, bins - self._length)
 
     def step(self) -> None:
         """Close the bin: a price that was not seen stays where it was."""

@@ -89,6 +89,10 @@ class Panel:
         """Take a mark price in: it speaks for its symbol where no trades are seen."""
         self._put(self._mark_rows, source, price, price, price)
 
+    def is_marked(self, source: Source) -> bool:
+        """Tell whether marks are the price of a source: no trades of it are seen."""
+        return source not in self._price_rows
+
     def lose_trades(self, source: Source) -> None:
         """Stop believing a price and its trades: they are no longer observed."""
         self.traded.set_live(self.trade_rows[source], live=False)
@@ -97,6 +101,13 @@ class Panel:
     def is_observed(self) -> bool:
         """Tell whether any flow is observed: if not, time passes unseen."""
         return self.forced.any_live() or self.traded.any_live()
+
+    def skip(self, bins: int) -> None:
+        """Let bins pass in which no flow is observed."""
+        if bins > 0:
+            self.forced.skip(bins)
+            self.traded.skip(bins)
+            self.prices.skip(bins)
 
     def step(self, now: int) -> None:
         """Close bin ``now`` of all gauges."""
