@@ -201,6 +201,38 @@ def test_an_unobserved_bin_is_not_a_zero() -> None:
     assert bank.read(row).history_bins == before.history_bins
 
 
+@pytest.mark.parametrize("missed", [1, 30, 100, 257, 100_000])
+def test_a_hole_is_as_long_as_it_was(missed: int) -> None:
+    """Windows that reach over a hole find nothing in it; what was before it is as far as it is."""
+    bank, row = warm_bank()
+    for _ in range(4):
+        step_with(bank, row, [1000.0] * 6)
+    bank.set_live(row, live=False)
+    bank.skip(missed)
+    score = step_with(bank, row, [1000.0] * 6)
+    told = bank.read(row)
+    seen = [6000.0] + [0.0] * missed + [6000.0] * 4 + [1000.0 * (n % 10 == 0) for n in range(60)]
+    assert told.recent == pytest.approx(sum(seen[:60]), abs=1000.0)
+    alone, other = warm_bank()
+    if missed >= 257:
+        assert score == pytest.approx(step_with(alone, other, [1000.0] * 6), rel=0.1)
+
+
+def test_a_lost_stream_has_no_score_and_its_hole_is_not_learnt() -> None:
+    bank, row = warm_bank()
+    step_with(bank, row, [1000.0] * 50)
+    assert bank.scores()[row] > CONFIG.score_alone
+    before = bank.read(row)
+    bank.set_live(row, live=False)
+    assert bank.scores()[row] == 0.0
+    bank.skip(3600)
+    for _ in range(200):
+        step_with(bank, row, [])
+    # The last bins before the hole and the hole itself are lost; only what came after is learnt.
+    assert bank.read(row).history_bins <= before.history_bins + 200 - CONFIG.bins(CONFIG.guard_ns)
+    assert bank.read(row).baseline == pytest.approx(before.baseline, rel=0.1)
+
+
 def test_a_bank_grows_and_keeps_what_it_knows() -> None:
     bank, row = warm_bank()
     before = bank.read(row)
@@ -284,6 +316,25 @@ def test_a_price_that_is_not_seen_stays_and_a_lost_one_is_unknown() -> None:
     bank.drop(row)
     assert bank.last(row) is None
     assert bank.span(row, 10) is None
+
+
+@pytest.mark.parametrize("missed", [10, 100, 100_000])
+def test_a_price_before_a_hole_is_as_long_ago_as_it_was(missed: int) -> None:
+    bank = price_bank()
+    row, kept = bank.row("lost"), bank.row("kept")
+    for _ in range(200):
+        bank.put(row, 100.0, 100.0, 100.0)
+        bank.put(kept, 100.0, 100.0, 100.0)
+        bank.step()
+    bank.drop(row)
+    bank.skip(missed)
+    bank.put(row, 90.0, 90.0, 90.0)
+    bank.put(kept, 90.0, 90.0, 90.0)
+    bank.step()
+    found, believed = bank.move(row), bank.move(kept)
+    assert (found is not None) == (missed < 60)
+    assert believed is not None
+    assert believed.fall == pytest.approx(-0.1)
 
 
 def test_the_reference_is_the_median_before_the_onset() -> None:
