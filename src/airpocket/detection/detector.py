@@ -300,7 +300,10 @@ class Detector:
         elif scope is self._market:
             threshold, opens = config.score_together, together is not None
         opens = opens and (move is None or move.passes)
-        blind = bool(scope.rows) and not any(scope.sources.values())
+        blind = bool(scope.rows) and (
+            not any(scope.sources.values())
+            or (scope.ledger is not None and scope.ledger.share_of(scope.sources) < 0.5)
+        )
         if scope is self._market and not scope.rows and scope.machine.in_episode:
             fed = [s for s in self._scopes.values() if s.rows]
             blind = 2 * sum(any(s.sources.values()) for s in fed) < len(fed)
@@ -481,22 +484,23 @@ class Detector:
 
     def _loudest_rows(self) -> dict[str, int]:
         """Row of the side with the highest score, for each symbol that is fed."""
-        scores = self._panel.forced.scores()
+        scores: list[float] = self._panel.forced.scores().tolist()
         return {
-            scope.name: max(scope.all_rows(), key=lambda row: float(scores[row]))
+            scope.name: max(scope.all_rows(), key=scores.__getitem__)
             for scope in self._scopes.values()
             if scope.rows and scope is not self._market
         }
 
     def _sum_of_symbols(self, market: Scope) -> tuple[Side | None, FlowScore | None]:
         """Flow of the market where no venue tells it: the dollars of all symbols, one side."""
-        totals: dict[Side | None, list[FlowScore]] = {}
+        rows: dict[Side | None, list[int]] = {}
         for scope in self._scopes.values():
             for side, row in scope.rows.items():
                 if scope is not market and scope.units[side] == "usd":
-                    totals.setdefault(side, []).append(self._panel.forced.read(row))
-        if not totals:
+                    rows.setdefault(side, []).append(row)
+        if not rows:
             return None, None
+        totals = {side: self._panel.forced.read_many(found) for side, found in rows.items()}
         chosen = market.ledger.side if market.ledger is not None else None
         if chosen not in totals:
             chosen = max(totals, key=lambda side: sum(flow.recent for flow in totals[side]))
