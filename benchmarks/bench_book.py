@@ -1,7 +1,7 @@
 """L2 books beside hftbacktest and nautilus: nanoseconds a level update, best prices read each time.
 
-All apply the same updates of one book (the recorded BTCUSDT book of Binance if ``AIRPOCKET_DATA``
-has it, else a random one), from arrays or objects that were made before: hftbacktest its whole
+All apply the same updates of one book (the recorded bitcoin books of Binance if ``AIRPOCKET_DATA``
+has them, else a random one), from arrays or objects that were made before: hftbacktest its whole
 backtest loop (``wait_next_feed``, then both best ticks), once with its local book only, the least
 it can do, nautilus ``OrderBook.apply_delta``. Ours are the public calls: ``replay`` for all in
 bulk, with quotes after every level, and ``Book.apply`` for each change as it comes. Peer and ours
@@ -33,11 +33,11 @@ Best = tuple[float, float]
 LINKED = SequenceRule.LINKED
 
 
-def recorded() -> list[BookChange]:
+def recorded(product: str) -> list[BookChange]:
     """Return the snapshot of the recorded book and the changes it lacks, or nothing."""
     folder = Path(os.environ.get("AIRPOCKET_DATA", "../shared/data")) / "l2_book"
     wire, changes = open_wire(), []
-    for path in sorted(folder.glob("binance_um_*.raw.gz")):
+    for path in sorted(folder.glob(f"binance_{product}_*.raw.gz")):
         with gzip.open(path) as lines:
             for line in lines:
                 if b'"depthUpdate"' in line or b'"lastUpdateId"' in line:
@@ -240,9 +240,17 @@ def alternate(acts: dict[str, Callable[[], Best]]) -> dict[str, float]:
 
 def run() -> list[str]:
     """Return the lines of this benchmark."""
-    changes = recorded()
-    what = "recorded BTCUSDT book" if changes else "invented book"
-    changes = changes or invented()
+    books = {
+        "recorded BTCUSDT, 68 levels a change": recorded("um"),
+        "recorded BTCUSD_PERP, 11 levels a change": recorded("cm"),
+    }
+    if not all(books.values()):
+        books = {"invented book": invented()}
+    return [line for what, changes in books.items() for line in compare(what, changes)]
+
+
+def compare(what: str, changes: list[BookChange]) -> list[str]:
+    """Measure all on one book."""
     began = time.perf_counter()
     levels = LevelColumns.gather(changes)
     gathered_s = time.perf_counter() - began

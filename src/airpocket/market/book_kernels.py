@@ -21,7 +21,7 @@ _MISSING = np.iinfo(np.int64).min
 _WRITTEN, _LEFT_OUT, _LOST = 0, 1, 2
 
 # Places in the array that holds the state of a replay.
-_VALID, _OPEN, _LAST, _NEWEST, _AFTER, _FROM, _TO, _WAITING_LEVELS = range(8)
+_VALID, _OPEN, _LAST, _NEWEST, _AFTER, _FROM, _TO, _WAITING_LEVELS, _UNSOUND = range(9)
 
 _I64 = NDArray[np.int64]
 _I32 = NDArray[np.int32]
@@ -43,105 +43,45 @@ class _Stream(NamedTuple):
     waiting_max: int
 
 
-class _Side(NamedTuple):
-    """Levels of one side by rank; ``top`` is the best rank (−1: none) and the count of levels."""
+class _Levels(NamedTuple):
+    """Levels of both sides by rank, those of the asks from ``stride`` on, a multiple of 4096.
+
+    ``bests`` and ``counts`` hold the best rank (−1: none) and the number of levels of each side;
+    ``told`` the best prices after each level of the stream, or has no room for them.
+    """
 
     held: _F64
     blocks: _I32
     groups: _I32
-    top: _I64
     prices: _F64
-    told: _F64  # best price after each level of the stream, or no room for it
+    bests: _I64
+    counts: _I64
+    told: _F64
+    size: int
+    stride: int
 
 
 @numba.njit(cache=True)
-def _next_best(held: _F64, blocks: _I32, groups: _I32, rank: int) -> int:
-    """Return the highest rank that holds a level, all from ``rank`` upwards being empty, or −1."""
+def _next_best(held: _F64, blocks: _I32, groups: _I32, rank: int, least: int) -> int:
+    """Return the highest rank that holds a level, those from ``rank`` upwards being empty.
+
+    −1 if there is none down to group ``least``.
+    """
     block = rank >> 6
     if blocks[block] == 0:
         group = block >> 6
         if groups[group] == 0:
-            while group >= 0 and groups[group] == 0:
+            while group >= least and groups[group] == 0:
                 group -= 1
-            if group < 0:
+            if group < least:
                 return -1
-            block = min((group << 6) + 63, blocks.shape[0] - 1)
+            block = (group << 6) + 63
         while blocks[block] == 0:
             block -= 1
-        rank = min((block << 6) + 63, held.shape[0] - 1)
+        rank = (block << 6) + 63
     while held[rank] == 0.0:
         rank -= 1
     return rank
-
-
-@numba.njit(cache=True)
-def _set_levels(
-    held: _F64, blocks: _I32, groups: _I32, top: _I64, prices: _F64, told: _F64,
-    ranks: _I32, qtys: _F64, begin: int, end: int, tell: bool,  # noqa: FBT001
-) -> None:  # fmt: skip
-    """Write levels ``begin`` to ``end`` in their order and, to ``tell``, the best after each."""
-    best, count = top[0], top[1]
-    price = prices[best] if best >= 0 else math.nan
-    for i in range(begin, end):
-        rank, qty = ranks[i], qtys[i]
-        was = held[rank]
-        held[rank] = qty
-        if qty > 0.0:
-            if was == 0.0:
-                count += 1
-                blocks[rank >> 6] += 1
-                groups[rank >> 12] += 1
-                if rank > best:
-                    best = rank
-                    price = prices[best]
-        elif was > 0.0:
-            count -= 1
-            blocks[rank >> 6] -= 1
-            groups[rank >> 12] -= 1
-            if rank == best:
-                best = _next_best(held, blocks, groups, rank)
-                price = prices[best] if best >= 0 else math.nan
-        if tell:
-            told[i] = price
-    top[0], top[1] = best, count
-
-
-@numba.njit(cache=True)
-def _clear(side: _Side) -> None:
-    """Empty one side, touching only what holds levels."""
-    for group in range(side.groups.shape[0]):
-        if side.groups[group] == 0:
-            continue
-        side.groups[group] = 0
-        for block in range(group << 6, min((group + 1) << 6, side.blocks.shape[0])):
-            if side.blocks[block] > 0:
-                side.blocks[block] = 0
-                side.held[block << 6 : (block + 1) << 6] = 0.0
-    side.top[0], side.top[1] = -1, 0
-
-
-@numba.njit(cache=True)
-def _is_sound(bid: int, ask: int, size: int, bids: int, asks: int, most: int) -> bool:
-    """Tell whether best ranks are not crossed and the sides not too large."""
-    return (bid < 0 or ask < 0 or bid < size - 1 - ask) and bids <= most and asks <= most
-
-
-@numba.njit(cache=True)
-def _write(stream: _Stream, i: int, bids: _Side, asks: _Side) -> bool:
-    """Write the levels of change ``i``; False if the result is not sound."""
-    begin, middle, end = stream.begins[i], stream.middles[i], stream.begins[i + 1]
-    _set_levels(
-        bids.held, bids.blocks, bids.groups, bids.top, bids.prices, bids.told,
-        stream.ranks, stream.qtys, begin, middle, False,
-    )  # fmt: skip
-    _set_levels(
-        asks.held, asks.blocks, asks.groups, asks.top, asks.prices, asks.told,
-        stream.ranks, stream.qtys, middle, end, False,
-    )  # fmt: skip
-    size = bids.prices.shape[0]
-    return bool(
-        _is_sound(bids.top[0], asks.top[0], size, bids.top[1], asks.top[1], stream.levels_max)
-    )
 
 
 @numba.njit(cache=True)
@@ -149,7 +89,7 @@ def _joins(rule: int, first: int, newest: int, before: int, last: int, after: in
     """Tell whether an update follows number ``last``, as ``SequenceRule.joins`` does."""
     if rule == UNNUMBERED:
         return True
-    if newest == _MISSING:
+    if min(newest, last) == _MISSING:
         return False
     if rule == LINKED:
         if before == _MISSING:
@@ -158,6 +98,94 @@ def _joins(rule: int, first: int, newest: int, before: int, last: int, after: in
     if first == _MISSING:
         first = newest
     return first == last + 1 or (after != 0 and first <= last + 1 <= newest)
+
+
+@numba.njit(cache=True)
+def _advance(  # noqa: C901, PLR0912, PLR0915 - the one hot loop, see below
+    stream: _Stream, levels: _Levels, places: _I64, at: int, stop: int, state: _I64,
+    quotes: _F64, check: bool, tell: bool,  # noqa: FBT001 - kernels take scalars by place
+) -> int:  # fmt: skip
+    """Write the changes ``places[at:stop]`` one after another; return where that ended.
+
+    It ends before a snapshot or an update that does not follow, if that is to ``check``, and at a
+    change whose result is not sound (``_UNSOUND``). A call with arrays costs
+    0.2 µs, hence one loop for all, which looks for a near best price itself.
+    """
+    begins, middles, ranks, qtys = stream.begins, stream.middles, stream.ranks, stream.qtys
+    snapshots, ids, times, rule = stream.snapshots, stream.ids, stream.times, stream.rule
+    held, blocks, groups, prices = levels.held, levels.blocks, levels.groups, levels.prices
+    bests, counts, told = levels.bests, levels.counts, levels.told
+    stride, most = levels.stride, stream.levels_max
+    for place in range(at, stop):
+        i = places[place]
+        if check and (
+            snapshots[i]
+            or not _joins(rule, ids[i, 0], ids[i, 1], ids[i, 2], state[_LAST], state[_AFTER])
+        ):
+            return place
+        for side in range(2):
+            begin = begins[i] if side == 0 else middles[i]
+            end = middles[i] if side == 0 else begins[i + 1]
+            best, count, offset = bests[side], counts[side], side * stride
+            price = prices[best] if best >= 0 else math.nan
+            for j in range(begin, end):
+                rank, qty = ranks[j] + offset, qtys[j]
+                was = held[rank]
+                held[rank] = qty
+                if qty > 0.0:
+                    if was == 0.0:
+                        count += 1
+                        blocks[rank >> 6] += 1
+                        groups[rank >> 12] += 1
+                        if rank > best:
+                            best = rank
+                            price = prices[best]
+                elif was > 0.0:
+                    count -= 1
+                    blocks[rank >> 6] -= 1
+                    groups[rank >> 12] -= 1
+                    if rank == best:
+                        near, far = rank - 1, max(rank - 64, offset)
+                        while near >= far and held[near] == 0.0:
+                            near -= 1
+                        best = near
+                        if near < far:
+                            best = _next_best(held, blocks, groups, rank, offset >> 12)
+                        price = prices[best] if best >= 0 else math.nan
+                if tell:
+                    told[side, j] = price
+            if tell:
+                other = bests[1 - side]
+                price = prices[other] if other >= 0 else math.nan
+                for j in range(begin, end):
+                    told[1 - side, j] = price
+            bests[side], counts[side] = best, count
+        bid, ask = bests[0], bests[1]
+        crossed = bid >= 0 and ask >= 0 and bid >= levels.size - 1 - (ask - stride)
+        if crossed or counts[0] > most or counts[1] > most:
+            state[_UNSOUND] = 1
+            return place
+        state[_AFTER] = 0
+        state[_LAST] = ids[i, 1]
+        state[_NEWEST] = max(state[_NEWEST], times[i])  # missing is the smallest integer
+        if check and bid >= 0 and ask >= 0:
+            quotes[0, i], quotes[1, i] = prices[bid], prices[ask]
+    return stop
+
+
+@numba.njit(cache=True)
+def _clear(levels: _Levels) -> None:
+    """Empty both sides, touching only what holds levels."""
+    for group in range(levels.groups.shape[0]):
+        if levels.groups[group] == 0:
+            continue
+        levels.groups[group] = 0
+        for block in range(group << 6, (group + 1) << 6):
+            if levels.blocks[block] > 0:
+                levels.blocks[block] = 0
+                levels.held[block << 6 : (block + 1) << 6] = 0.0
+    levels.bests[:] = -1
+    levels.counts[:] = 0
 
 
 @numba.njit(cache=True)
@@ -175,13 +203,6 @@ def _is_past(stream: _Stream, i: int, state: _I64, strictly: bool) -> bool:  # n
 
 
 @numba.njit(cache=True)
-def _note(stream: _Stream, i: int, state: _I64) -> None:
-    """Remember number and time of a change."""
-    state[_LAST] = stream.ids[i, 1]
-    state[_NEWEST] = max(state[_NEWEST], stream.times[i])  # missing is the smallest integer
-
-
-@numba.njit(cache=True)
 def _keep(stream: _Stream, i: int, waiting: _I64, state: _I64) -> None:
     """Let update ``i`` wait for a snapshot."""
     waiting[state[_TO]] = i
@@ -191,7 +212,8 @@ def _keep(stream: _Stream, i: int, waiting: _I64, state: _I64) -> None:
         oldest = waiting[state[_FROM]]
         state[_FROM] += 1
         state[_WAITING_LEVELS] -= stream.begins[oldest + 1] - stream.begins[oldest]
-    _note(stream, i, state)
+    state[_LAST] = stream.ids[i, 1]
+    state[_NEWEST] = max(state[_NEWEST], stream.times[i])
 
 
 @numba.njit(cache=True)
@@ -224,7 +246,9 @@ def _following(stream: _Stream, i: int, waiting: _I64, state: _I64) -> int:
 
 
 @numba.njit(cache=True)
-def _begin(stream: _Stream, i: int, bids: _Side, asks: _Side, waiting: _I64, state: _I64) -> bool:
+def _begin(
+    stream: _Stream, levels: _Levels, order: _I64, i: int, waiting: _I64, state: _I64, quotes: _F64
+) -> bool:
     """Take snapshot ``i`` and the waiting updates that follow it; False if it is refused."""
     numbered = stream.rule != UNNUMBERED
     if not numbered and _is_past(stream, i, state, True):
@@ -234,29 +258,30 @@ def _begin(stream: _Stream, i: int, bids: _Side, asks: _Side, waiting: _I64, sta
     place = _following(stream, i, waiting, state) if numbered else state[_TO]
     if place < 0:
         return False
-    _clear(bids)
-    _clear(asks)
-    good = _write(stream, i, bids, asks)
-    for later in range(place, state[_TO]):
-        good = good and _write(stream, waiting[later], bids, asks)
-    if not good:
+    _clear(levels)
+    last, newest_ns, after = state[_LAST], state[_NEWEST], state[_AFTER]
+    _advance(stream, levels, order, i, i + 1, state, quotes, False, False)
+    if state[_UNSOUND] == 0:
+        _advance(stream, levels, waiting, place, state[_TO], state, quotes, False, False)
+    if state[_UNSOUND] != 0:
+        state[_UNSOUND] = 0
+        state[_LAST], state[_NEWEST], state[_AFTER] = last, newest_ns, after
         return False
-    _note(stream, i, state)
-    for later in range(place, state[_TO]):
-        _note(stream, waiting[later], state)
     state[_AFTER] = place == state[_TO]
     state[_FROM] = state[_TO] = state[_WAITING_LEVELS] = 0
     return True
 
 
 @numba.njit(cache=True)
-def _step(stream: _Stream, i: int, bids: _Side, asks: _Side, waiting: _I64, state: _I64) -> int:
+def _step(
+    stream: _Stream, levels: _Levels, order: _I64, i: int, waiting: _I64, state: _I64, quotes: _F64
+) -> int:
     """Take a change that no valid book can simply take; ``_LOST``: ``Book.apply`` tells a gap."""
     valid = state[_VALID] != 0
     if stream.snapshots[i]:
         if valid and _is_past(stream, i, state, True):
             return _LEFT_OUT
-        state[_VALID] = _begin(stream, i, bids, asks, waiting, state)
+        state[_VALID] = _begin(stream, levels, order, i, waiting, state, quotes)
         state[_OPEN] = 1 - state[_VALID]
         return _WRITTEN if state[_VALID] != 0 else _LOST
     if not valid:
@@ -264,7 +289,7 @@ def _step(stream: _Stream, i: int, bids: _Side, asks: _Side, waiting: _I64, stat
         state[_OPEN] = 1
         _wait(stream, i, waiting, state)
         return _LOST if untold else _LEFT_OUT
-    if _is_past(stream, i, state, False):
+    if state[_UNSOUND] == 0 and _is_past(stream, i, state, False):
         return _LEFT_OUT
     _lose_to(stream, i, waiting, state)
     return _LOST
@@ -273,40 +298,37 @@ def _step(stream: _Stream, i: int, bids: _Side, asks: _Side, waiting: _I64, stat
 @numba.njit(cache=True)
 def _lose_to(stream: _Stream, i: int, waiting: _I64, state: _I64) -> None:
     """Become invalid by update ``i``, which then is the first to wait for a snapshot."""
-    state[_VALID], state[_OPEN] = 0, 1
+    state[_VALID], state[_OPEN], state[_UNSOUND] = 0, 1, 0
     if stream.rule != UNNUMBERED and stream.ids[i, 1] != _MISSING:
         _keep(stream, i, waiting, state)
 
 
 @numba.njit(cache=True)
-def _side(prices: _F64, told: _F64) -> _Side:
-    """Make an empty side with room for every price of the recording."""
+def _empty(prices: _F64, told: _F64) -> _Levels:
+    """Make an empty book with room for every price of the recording."""
     size = prices.shape[0]
-    return _Side(
-        np.zeros(size + 1),
-        np.zeros((size >> 6) + 1, np.int32),
-        np.zeros((size >> 12) + 1, np.int32),
-        np.array([-1, 0], np.int64),
-        prices,
+    stride = ((size >> 12) + 1) << 12
+    by_rank = np.full(2 * stride, math.nan)
+    by_rank[:size] = prices
+    by_rank[stride : stride + size] = prices[::-1]
+    return _Levels(
+        np.zeros(2 * stride),
+        np.zeros(2 * stride >> 6, np.int32),
+        np.zeros(2 * stride >> 12, np.int32),
+        by_rank,
+        np.full(2, -1, np.int64),
+        np.zeros(2, np.int64),
         told,
+        size,
+        stride,
     )
 
 
 @numba.njit(cache=True)
-def _quotes(prices: _F64, mirrored: _F64, bid: int, ask: int) -> tuple[float, float]:
-    """Return best bid and ask of their ranks, NaN if a side is empty."""
-    if bid < 0 or ask < 0:
-        return math.nan, math.nan
-    return prices[bid], mirrored[ask]
-
-
-@numba.njit(cache=True)
-def _fill(told: _F64, begin: int, end: int, prices: _F64, rank: int, is_new: bool) -> None:  # noqa: FBT001
-    """Fill in the best price for the levels of an unusual change; of a new snapshot: the last."""
-    if is_new and end > begin:
-        told[begin : end - 1] = math.nan
-        begin = end - 1
-    told[begin:end] = prices[rank] if rank >= 0 else math.nan
+def _quote(levels: _Levels, side: int, state: _I64) -> float:
+    """Best price of a side, NaN if it is empty or the book invalid."""
+    best = levels.bests[side]
+    return levels.prices[best] if best >= 0 and state[_VALID] != 0 else math.nan
 
 
 @numba.njit(cache=True)
@@ -323,7 +345,7 @@ def replay_changes(
     levels_max: int,
     waiting_max: int,
     each_level: bool,  # noqa: FBT001 - kernels have no keyword-only parameters
-) -> tuple[_F64, _F64, _F64, _F64, NDArray[np.bool_]]:
+) -> tuple[_F64, _F64, NDArray[np.bool_]]:
     """Replay the changes of one book, with the result that ``Book`` gives one by one.
 
     Parameters
@@ -347,62 +369,39 @@ def replay_changes(
     Returns
     -------
     tuple
-        Best bid and ask after each change (NaN: no valid book, or an empty side); the same after
-        each level (empty if not wanted; within a snapshot only after its last level, and a side
-        at a time); whether ``Book.apply`` returns a gap for the change.
+        Best bid (row 0) and ask (row 1) after each change, NaN: no valid book, or an empty side;
+        the same after each level (no columns if not wanted; within a snapshot only after its last
+        level, and a side at a time); whether ``Book.apply`` returns a gap for the change.
     """
     changes = snapshots.shape[0]
-    best_bids, best_asks = np.full(changes, math.nan), np.full(changes, math.nan)
+    quotes = np.full((2, changes), math.nan)
+    level_quotes = np.empty((2, ranks.shape[0] if each_level else 0))
     told = np.zeros(changes, np.bool_)
-    rows = ranks.shape[0] if each_level else 0
-    level_bids, level_asks = np.empty(rows), np.empty(rows)
     stream = _Stream(
         begins, middles, ranks, qtys, snapshots, ids, times, rule, levels_max, waiting_max
     )
-    size, mirrored = prices.shape[0], prices[::-1].copy()
-    bids, asks = _side(prices, level_bids), _side(mirrored, level_asks)
-    bid_held, bid_blocks, bid_groups, bid_top = bids.held, bids.blocks, bids.groups, bids.top
-    ask_held, ask_blocks, ask_groups, ask_top = asks.held, asks.blocks, asks.groups, asks.top
+    levels = _empty(prices, level_quotes)
+    order = np.arange(changes)
     waiting = np.empty(changes, np.int64)
-    state = np.zeros(8, np.int64)
+    state = np.zeros(9, np.int64)
     state[_LAST] = state[_NEWEST] = _MISSING
-    for i in range(changes):
-        begin, middle, end = begins[i], middles[i], begins[i + 1]
-        if (
-            state[_VALID] != 0
-            and not snapshots[i]
-            and (state[_LAST] != _MISSING or rule == UNNUMBERED)
-            and _joins(rule, ids[i, 0], ids[i, 1], ids[i, 2], state[_LAST], state[_AFTER])
-        ):
-            if each_level:
-                level_asks[begin:middle] = mirrored[ask_top[0]] if ask_top[0] >= 0 else math.nan
-            _set_levels(
-                bid_held, bid_blocks, bid_groups, bid_top, prices, level_bids,
-                ranks, qtys, begin, middle, each_level,
-            )  # fmt: skip
-            if each_level:
-                level_bids[middle:end] = prices[bid_top[0]] if bid_top[0] >= 0 else math.nan
-            _set_levels(
-                ask_held, ask_blocks, ask_groups, ask_top, mirrored, level_asks,
-                ranks, qtys, middle, end, each_level,
-            )  # fmt: skip
-            bid, ask = bid_top[0], ask_top[0]
-            if _is_sound(bid, ask, size, bid_top[1], ask_top[1], levels_max):
-                state[_AFTER] = 0
-                state[_LAST] = ids[i, 1]
-                state[_NEWEST] = max(state[_NEWEST], times[i])
-                best_bids[i], best_asks[i] = _quotes(prices, mirrored, bid, ask)
-                continue
-            _lose_to(stream, i, waiting, state)
-            outcome = _LOST
-        else:
-            outcome = _step(stream, i, bids, asks, waiting, state)
-        told[i] = outcome == _LOST
+    i = 0
+    while i < changes:
         if state[_VALID] != 0:
-            best_bids[i], best_asks[i] = _quotes(prices, mirrored, bid_top[0], ask_top[0])
+            i = _advance(stream, levels, order, i, changes, state, quotes, True, each_level)
+            if i == changes:
+                break
+        outcome = _step(stream, levels, order, i, waiting, state, quotes)
+        told[i] = outcome == _LOST
+        bid, ask = _quote(levels, 0, state), _quote(levels, 1, state)
+        if not (math.isnan(bid) or math.isnan(ask)):
+            quotes[0, i], quotes[1, i] = bid, ask
         if each_level:
-            is_new = outcome == _WRITTEN
-            valid = state[_VALID] != 0
-            _fill(level_bids, begin, end, prices, bid_top[0] if valid else -1, is_new)
-            _fill(level_asks, begin, end, mirrored, ask_top[0] if valid else -1, is_new)
-    return best_bids, best_asks, level_bids, level_asks, told
+            begin, end = begins[i], begins[i + 1]
+            if outcome == _WRITTEN and end > begin:
+                level_quotes[:, begin : end - 1] = math.nan
+                begin = end - 1
+            level_quotes[0, begin:end] = bid
+            level_quotes[1, begin:end] = ask
+        i += 1
+    return quotes, level_quotes, told

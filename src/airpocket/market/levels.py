@@ -181,12 +181,12 @@ def replay(levels: LevelColumns, rule: SequenceRule, *, each_level: bool = False
     """
     from airpocket.market import book_kernels  # noqa: PLC0415 - Numba costs 0.7 s, only bulk pays
 
-    bids, asks, level_bids, level_asks, told = book_kernels.replay_changes(
+    quotes, level_quotes, told = book_kernels.replay_changes(
         levels.begins, levels.middles, levels.ranks, levels.qtys, levels.prices,
         levels.snapshots, levels.ids, levels.venue_ns,
         _RULES.index(rule), LEVELS_MAX, WAITING_LEVELS_MAX, each_level,
     )  # fmt: skip
-    return BestQuotes(bids, asks, told, level_bids, level_asks)
+    return BestQuotes(quotes[0], quotes[1], told, level_quotes[0], level_quotes[1])
 
 
 def _or_missing(values: Sequence[Any]) -> _I64:
