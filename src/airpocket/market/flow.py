@@ -154,18 +154,26 @@ class FlowBinner:
         ):
             self.late += 1
             return
-        self._newest_ns = max(self._newest_ns, time_ns)
-        key = _key_of(event)
+        if time_ns > self._newest_ns:  # noqa: PLR1730 - as in _Sums.add
+            self._newest_ns = time_ns
+        usd = event.notional_usd
+        if isinstance(event, Trade):
+            price: float | None = event.price
+            is_sold = event.taker is _SELL
+            key: _Key = event.venue, event.raw_symbol, event.symbol, False, None, None, None
+        else:
+            price = event.fill_price
+            is_sold = False
+            key = (
+                event.venue, event.raw_symbol, event.symbol, True,
+                event.liquidated, event.method, event.coverage,
+            )  # fmt: skip
         sums = self._open.get(key)
         if sums is None:
             sums = self._open[key] = _Sums()
-        usd = event.notional_usd
-        if isinstance(event, Trade):
-            sums.add(time_ns, event.price, usd)
-            if usd is not None and event.taker is _SELL:
-                sums.sell_usd += usd
-        else:
-            sums.add(time_ns, event.fill_price, usd)
+        sums.add(time_ns, price, usd)
+        if is_sold and usd is not None:
+            sums.sell_usd += usd
 
     def add_columns(self, columns: Columns[Trade] | Columns[Liquidation]) -> None:
         """Count many trades or liquidations at once; the same sums as :meth:`add` one by one."""
@@ -238,22 +246,8 @@ def _order(key: _Key) -> tuple[str, ...]:
     return tuple(map(str, key))
 
 
-def _key_of(event: Trade | Liquidation) -> _Key:
-    if isinstance(event, Trade):
-        return event.venue, event.raw_symbol, event.symbol, False, None, None, None
-    return (
-        event.venue,
-        event.raw_symbol,
-        event.symbol,
-        True,
-        event.liquidated,
-        event.method,
-        event.coverage,
-    )
-
-
 def _streams_of(columns: Columns[Any]) -> tuple[NDArray[np.int32], list[_Stream]]:
-    """Give each event the number of its stream, named as :func:`_key_of` does."""
+    """Give each event the number of its stream, named as :meth:`FlowBinner.add` does."""
     from airpocket.market import kernels  # noqa: PLC0415 - as above
 
     forced = columns.kind is Liquidation
