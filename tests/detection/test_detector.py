@@ -379,6 +379,26 @@ def test_a_feed_of_another_venue_or_channel_hides_nothing(normal: list[Transitio
     assert told(play(merged(tape(), others))) == told(normal)
 
 
+def with_a_second_venue(lost_s: int) -> list[Observation]:
+    """A small venue that goes on in its small way when the large one is lost."""
+    small = [forced(at_s, [500.0], venue="dydx") for at_s in range(0, 2100, 30)]
+    kept = [r for r in tape() if isinstance(r, Bar) or time_of(r) < at_ns(lost_s)]
+    return merged(kept, small, [gap(lost_s, channel="liquidations")])
+
+
+def test_a_small_venue_gives_no_all_clear_for_a_large_one() -> None:
+    said = play(with_a_second_venue(BURST_S + 20), finish=True)
+    assert steps(said) == [Phase.CASCADE, Phase.UNKNOWN]
+    assert episodes(said)[0].ending is Ending.FEED_ENDED
+
+
+def test_a_large_venue_speaks_when_a_small_one_is_lost() -> None:
+    small = [forced(at_s, [500.0], venue="dydx") for at_s in range(0, BURST_S + 20, 30)]
+    said = play(merged(tape(), small, [gap(BURST_S + 20, venue="dydx")]))
+    assert steps(said) == WHOLE
+    assert [hole.venue for hole in episodes(said)[0].gaps] == ["dydx"]
+
+
 def test_closes_hours_apart_are_not_adjacent() -> None:
     """Half a burst before a hole of nine hours, half after it: neither is one."""
     config = msgspec.structs.replace(
@@ -398,7 +418,8 @@ def test_closes_hours_apart_are_not_adjacent() -> None:
 def test_a_price_hours_ago_confirms_nothing() -> None:
     """Ten percent lower after a hole of nine hours is not a fall of this minute."""
     hours_s = BURST_S + 9 * 3600
-    after = tape(Shape(quiet_s=70, fall=0.0, after_s=0), starts_s=hours_s)
+    burst = Shape(quiet_s=10, burst_s=4, fall=0.0, after_s=60)  # $800k: too little unconfirmed
+    after = tape(burst, starts_s=hours_s)
     for number, record in enumerate(after):
         if isinstance(record, Bar):
             after[number] = msgspec.structs.replace(

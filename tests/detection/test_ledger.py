@@ -91,6 +91,16 @@ def test_the_dollars_of_a_whole_recording_are_added_to_counts_once() -> None:
     assert dollars.tell().usd == 5.0
 
 
+def test_the_share_of_what_is_still_seen() -> None:
+    book, okx, dydx = ledger(), ("okx", AAA), ("dydx", AAA)
+    assert book.share_of({}) == 1.0
+    book.add_flow(forced(0, [30.0]))
+    book.add_flow(forced(0, [10.0], venue="dydx"))
+    assert book.share_of({okx: True, dydx: True}) == 1.0
+    assert book.share_of({okx: True, dydx: False}) == 0.75
+    assert book.share_of({okx: False, dydx: True}) == 0.25
+
+
 def test_adl_is_a_part_with_its_own_first_time() -> None:
     book = ledger()
     book.add_flow(forced(0, [5.0]))

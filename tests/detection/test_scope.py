@@ -1,12 +1,13 @@
 """Which gap hides which source, and what a scope remembers of it."""
 
+import msgspec
 import pytest
 
 from airpocket.detection.episode import Kind
 from airpocket.detection.ledger import Ledger
 from airpocket.detection.scope import Scope, concerns, lose
 from airpocket.market.events import Gap, GapCause, Side
-from tests.detection.made import AAA, SECONDS, gap
+from tests.detection.made import AAA, SECONDS, forced, gap
 
 OKX, BINANCE = ("okx", "AAA-USDT-SWAP"), ("binance", "AAAUSDT")
 
@@ -60,6 +61,23 @@ def test_a_gap_of_nothing_that_is_followed_changes_nothing() -> None:
     assert scope.sources == {OKX: True, BINANCE: True}
     assert ledger.gaps == []
     assert scope.gap is None
+
+
+def test_a_scope_is_blind_without_most_of_what_fed_its_episode() -> None:
+    scope, ledger = scope_with_episode()
+    assert not scope.is_blind()  # nothing of its own to lose: it is fed by its symbols
+    scope.rows = {Side.LONG: 0}
+    for venue, raw_symbol, usd in ((*OKX, 10.0), (*BINANCE, 30.0)):
+        flow = forced(0, [usd], venue=venue)
+        ledger.add_flow(msgspec.structs.replace(flow, raw_symbol=raw_symbol))
+    scope.sources = {OKX: False, BINANCE: True}
+    assert not scope.is_blind()
+    scope.sources = {OKX: True, BINANCE: False}
+    assert scope.is_blind()
+    scope.ledger = None
+    assert not scope.is_blind()
+    scope.sources = {OKX: False, BINANCE: False}
+    assert scope.is_blind()
 
 
 def test_rows_of_both_measures_and_both_sides() -> None:

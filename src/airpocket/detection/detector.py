@@ -176,8 +176,7 @@ class Detector:
                     scope.ledger.legs[source].see(bar.low, low_ns, bar.high, high_ns, bar.close)
         if not fine or bar.trades is None:
             return
-        shocks = self._scope(self._shocks, name, Kind.SHOCK), self._market_shock
-        for scope in shocks:
+        for scope in (self._scope(self._shocks, name, Kind.SHOCK), self._market_shock):
             scope.sources[source] = True
             if scope.ledger is not None and bar.trades:
                 scope.ledger.add_trades(bar.venue, start_ns, bar.trades, bar.usd)
@@ -300,10 +299,7 @@ class Detector:
         elif scope is self._market:
             threshold, opens = config.score_together, together is not None
         opens = opens and (move is None or move.passes)
-        blind = bool(scope.rows) and (
-            not any(scope.sources.values())
-            or (scope.ledger is not None and scope.ledger.share_of(scope.sources) < 0.5)
-        )
+        blind = scope.is_blind()
         if scope is self._market and not scope.rows and scope.machine.in_episode:
             fed = [s for s in self._scopes.values() if s.rows]
             blind = 2 * sum(any(s.sources.values()) for s in fed) < len(fed)
@@ -633,8 +629,6 @@ class Detector:
 def _start_ns(record: Observation) -> int | None:
     if isinstance(record, Gap):
         return record.from_ns
-    if isinstance(record, Bar | ForcedFlow) and record.venue_ns is not None:
-        return record.venue_ns
     return record.venue_ns if record.venue_ns is not None else record.local_ns
 
 

@@ -1,7 +1,7 @@
 """What is written down of one open episode, until it is told as a frozen :class:`Episode`."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import final
 
 from airpocket.detection.episode import Ending, Episode, Kind, Leg, waves_of
@@ -114,6 +114,7 @@ class Ledger:
         self._adl_first_ns: int | None = None
         self._waves: defaultdict[int, float] = defaultdict(float)
         self._venues: dict[str, Coverage] = {}
+        self._fed: defaultdict[tuple[str, str], float] = defaultdict(float)
 
     def add_flow(self, flow: ForcedFlow) -> None:
         """Count one bin of forced flow."""
@@ -127,6 +128,7 @@ class Ledger:
         value = flow.usd if self.unit == "usd" else flow.count
         if value:
             self._swell(start_ns, value)
+            self._fed[flow.venue, flow.raw_symbol] += value
             if self.first_ns is None and flow.first_ns is not None:
                 self.first_ns = flow.first_ns
         self._venues.setdefault(flow.venue, flow.coverage)
@@ -162,6 +164,12 @@ class Ledger:
         """Flow of the wave bins that begin at or after a time."""
         first = -(-since_ns // self.wave_ns)
         return sum(value for step, value in self._waves.items() if step >= first)
+
+    def share_of(self, sources: Mapping[tuple[str, str], bool]) -> float:
+        """Part of the flow so far that came from sources that are still observed."""
+        whole = sum(self._fed.values())
+        seen = sum(value for source, value in self._fed.items() if sources.get(source))
+        return seen / whole if whole else 1.0
 
     def note_interest(self, coins: float | None, usd: float | None) -> None:
         """Take open interest in; the first reading is the one before the episode."""

@@ -43,6 +43,16 @@ class Scope:
         """Rows of both measures."""
         return (*self.rows.values(), *self.count_rows.values())
 
+    def is_blind(self) -> bool:
+        """Tell whether nothing is observed any more, or too little of what fed its episode.
+
+        What a small venue says is not the end of what a large one showed.
+        """
+        if not self.rows:
+            return False
+        share = 1.0 if self.ledger is None else self.ledger.share_of(self.sources)
+        return share < 0.5 or not any(self.sources.values())
+
 
 def lose(scope: Scope, gap: Gap, sources: list[tuple[str, str]]) -> None:
     """Note that sources of a scope are no longer observed."""
