@@ -113,10 +113,9 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
             return cls(
                 bin_ns=bin_ns,
                 windows=_doubling(max(1, 6 * HOUR_NS // bin_ns)),
-                score_alone=8.0,
-                score_unconfirmed=8.0,
-                score_together=6.0,
-                score_shock=12.0,
+                # Loan calls are a census, and the oracle's price is what triggers them: none is
+                # needed to confirm.
+                score_unconfirmed=12.0,
                 together_ns=bin_ns,
                 move_least=0.01,
                 horizon_ns=max(bin_ns, 10 * MINUTE_NS),
@@ -137,10 +136,6 @@ class DetectorConfig(Struct, frozen=True, kw_only=True):
         return cls(
             bin_ns=bin_ns,
             windows=(1, 2, 4),
-            score_alone=5.0,
-            score_unconfirmed=8.0,
-            score_together=4.0,
-            score_shock=8.0,
             together_ns=bin_ns,
             move_least=0.01,
             move_sigmas=3.0,

@@ -431,22 +431,22 @@ class Detector:
         interest = self._panel.interest[coin_of(scope.name)]
         ledger.note_interest(interest.coins, interest.usd)
         ledger.funding_before = self._panel.funding.get(coin_of(scope.name))
-        self._freeze(scope, frozen=True)
+        self._freeze(scope, frozen=True, since_bins=bins_ago)
 
     def _release(self, scope: Scope) -> None:
         self._freeze(scope, frozen=False)
         scope.ledger = None
         scope.watched = 0
 
-    def _freeze(self, scope: Scope, *, frozen: bool) -> None:
+    def _freeze(self, scope: Scope, *, frozen: bool, since_bins: int = 0) -> None:
         for row in scope.all_rows():
-            self._panel.forced.set_frozen(row, frozen=frozen)
+            self._panel.forced.set_frozen(row, frozen=frozen, since_bins=since_bins)
         if scope.kind is Kind.SHOCK:
             for key, row in self._panel.trade_rows.items():
                 if scope.name in {MARKET, key[1]}:
-                    self._panel.traded.set_frozen(row, frozen=frozen)
+                    self._panel.traded.set_frozen(row, frozen=frozen, since_bins=since_bins)
         for row in self._panel.legs_of(scope.name).values():
-            self._panel.prices.set_frozen(row, frozen=frozen)
+            self._panel.prices.set_frozen(row, frozen=frozen, since_bins=since_bins)
 
     def _end_feed(
         self, scope: Scope, *, before: Phase | None = None, reading: Reading | None = None

@@ -99,9 +99,11 @@ class FlowBank:
             self._absorbed[row] = max(self._absorbed[row], self._seen[row] - self._length + 1)
         self._live[row] = live
 
-    def set_frozen(self, row: int, *, frozen: bool) -> None:
-        """Keep the coming bins out of the baseline."""
+    def set_frozen(self, row: int, *, frozen: bool, since_bins: int = 0) -> None:
+        """Keep the coming bins, and the last ``since_bins``, out of the baseline."""
         self._frozen[row] = frozen
+        if frozen:
+            _forbid(self._ring_usable[row], int(self._seen[row]), since_bins)
 
     def skip(self, bins: int) -> None:
         """Let bins pass in which no stream is observed."""
@@ -251,9 +253,11 @@ class PriceBank:
         """Forget a price that is no longer observed."""
         self._close[row] = math.nan
 
-    def set_frozen(self, row: int, *, frozen: bool) -> None:
-        """Keep the coming moves out of the spread."""
+    def set_frozen(self, row: int, *, frozen: bool, since_bins: int = 0) -> None:
+        """Keep the coming moves, and those of the last ``since_bins``, out of the spread."""
         self._frozen[row] = frozen
+        if frozen:
+            _forbid(self._ring_usable[row], self._time, since_bins)
 
     def skip(self, bins: int) -> None:
         """Let bins pass in which nothing is observed: prices that are believed stay."""
@@ -342,6 +346,11 @@ class PriceBank:
     _frozen: NDArray[np.bool_]
     _spread: _Floats
     _out: _Floats
+
+
+def _forbid(usable: NDArray[np.bool_], time: int, bins: int) -> None:
+    """Mark the last bins of a ring as not to be learnt."""
+    usable[np.arange(max(0, time - bins, time - len(usable)), time) % len(usable)] = False
 
 
 @final
