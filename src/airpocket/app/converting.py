@@ -1,17 +1,23 @@
 """``airpocket convert``: a recording as a tape (frames) or as Parquet (columns)."""
 
+import heapq
+import os
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airpocket.app.printing import Bars, console
-from airpocket.app.sources import gather
+from airpocket.app.printing import Bars, complain, console, plain
+from airpocket.app.sources import gather, require_one_extract
 from airpocket.errors import InputError
 from airpocket.market.columns import MISSING_INT, Columns
 from airpocket.market.events import Event, Gap, event_ns
 from airpocket.market.quality import Finding
 from airpocket.market.source import Item, Recording
+from airpocket.market.wire import Wire
 from airpocket.store.tape import TapeWriter
 from airpocket.venues import register
 
@@ -31,18 +37,54 @@ def run(source: Path, out: Path) -> None:
     InputError
         If the source cannot be read, OUT is not a name this command writes, or it exists.
     """
-    if out.exists():
-        raise InputError(f"{out} exists: name another OUT, nothing is ever overwritten")
     if out.suffix not in {".tape", ".parquet", ""}:
         raise InputError(f"{out}: OUT ends in .tape, in .parquet, or is a folder for Parquet files")
-    recordings, _ = gather([source])
+    _require_free(out)
+    recordings, left_out = gather([source])
+    for note in left_out:
+        complain(note)
+    require_one_extract(recordings)
     write = to_tape if out.suffix == ".tape" else to_parquet
     for name, count in write(recordings, out).items():
-        console().print(f"{name}: {count:,} written", markup=False)
+        console().print(f"{plain(name)}: {count:,} written", markup=False)
 
 
-def to_tape(recordings: list[Recording], out: Path) -> Counter[str]:
-    """Encode events in their venue's wire format onto a new tape.
+def _require_free(out: Path) -> None:
+    if out.exists() or out.is_symlink():
+        raise InputError(f"{out} exists: name another OUT, nothing is ever overwritten")
+    if not out.parent.is_dir():
+        raise InputError(f"{out.parent}: there is no such folder to write to")
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    """Give a place beside OUT to write to, which takes its name when it is whole.
+
+    Whatever happens before, nothing is left of it. A folder, so that what a writer puts beside
+    its file goes with it.
+    """
+    _require_free(out)
+    folder = Path(tempfile.mkdtemp(prefix=".airpocket-", suffix=".part", dir=out.parent))
+    try:
+        yield folder / out.name
+        _sync(folder / out.name)
+        _require_free(out)
+        (folder / out.name).rename(out)
+        _sync(out.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def to_tape(recordings: Sequence[Recording], out: Path) -> Counter[str]:
+    """Encode events, in order of time, in their venue's wire format onto a new tape.
 
     Returns
     -------
@@ -52,45 +94,61 @@ def to_tape(recordings: list[Recording], out: Path) -> Counter[str]:
     Raises
     ------
     InputError
-        If a venue's wire cannot say an event; the tape is then not left behind.
+        If a venue's wire cannot say an event. Nothing is left behind.
     """
     written: Counter[str] = Counter()
-    wires: dict[str, Any] = {}
-    try:
-        with TapeWriter(out, out.stem) as tape, Bars() as bars:
-            for recording in recordings:
-                for event in _events(recording.read(bars.of(recording.label))):
-                    if isinstance(event, Gap):
-                        tape.record_gap(event)
-                        continue
-                    wire = wires.setdefault(event.venue, None) or register.open_wire(event.venue)
-                    wires[event.venue] = wire
-                    for frame in wire.encode([event]):
-                        tape.append(event.venue, "converted", event_ns(event), frame)
-                        written[event.venue] += 1
-                    if sum(written.values()) % _CHUNK == 0:
-                        tape.commit()
+    wires: dict[str, Wire] = {}
+    with _aside(out) as path, Bars() as bars:
+        streams = [_timed(recording.read(bars.of(recording.label))) for recording in recordings]
+        with TapeWriter(path, _tape_id(out)) as tape:
+            for at_ns, event in heapq.merge(*streams, key=lambda timed: timed[0]):
+                if isinstance(event, Gap):
+                    tape.record_gap(event)
+                    continue
+                if event.venue not in wires:
+                    wires[event.venue] = _wire(event.venue)
+                for frame in wires[event.venue].encode([event]):
+                    tape.append(event.venue, "converted", at_ns or None, frame)
+                    written[event.venue] += 1
+                if sum(written.values()) % _CHUNK == 0:
+                    tape.commit()
             tape.commit()
-    except InputError:
-        for path in out.parent.glob(f"{out.name}*"):
-            path.unlink()
-        raise
+        if not written:
+            raise InputError("the source holds no event that a tape could keep")
     return written
 
 
-def _events(items: Iterator[Item]) -> Iterator[Event]:
+def _tape_id(out: Path) -> str:
+    return plain(out.stem)[:120] or "converted"
+
+
+def _wire(venue: str) -> Wire:
+    try:
+        return register.open_wire(venue)
+    except InputError as error:
+        raise InputError(
+            f"a tape keeps frames, and of {venue} airpocket knows none: convert to Parquet"
+        ) from error
+
+
+def _timed(items: Iterator[Item]) -> Iterator[tuple[int, Event]]:
+    """Give events the time they are ordered by, never one before its predecessor's."""
+    newest_ns = 0
     for item in items:
-        if isinstance(item, Columns):
-            yield from item.events()
-        elif not isinstance(item, Finding):
-            yield item
+        if isinstance(item, Finding):
+            continue
+        for event in item.events() if isinstance(item, Columns) else (item,):
+            at_ns = event.from_ns if isinstance(event, Gap) else event_ns(event)
+            newest_ns = max(newest_ns, at_ns or 0)
+            yield newest_ns, event
 
 
-def to_parquet(recordings: list[Recording], out: Path) -> Counter[str]:
+def to_parquet(recordings: Sequence[Recording], out: Path) -> Counter[str]:
     """Write columns, one Parquet file a kind of event.
 
-    A name that ends in ``.parquet`` takes one kind only; otherwise OUT is a folder of files named
-    by kind. Files are written aside, synced and renamed: a half-written one is never seen.
+    A name that ends in ``.parquet`` takes one kind only (its gaps go unsaid); otherwise OUT is a
+    folder of files named by kind. Everything is written aside, synced and renamed: a half-written
+    file or folder is never seen. The columns ``raw_tape`` and ``raw_ordinal`` lead back to the row.
 
     Raises
     ------
@@ -104,30 +162,26 @@ def to_parquet(recordings: list[Recording], out: Path) -> Counter[str]:
         for recording in recordings:
             for kind, frame in _frames(recording.read(bars.of(recording.label))):
                 tables.setdefault(kind, []).append(frame)
-    if not tables:
+    kinds = sorted(kind for kind in tables if kind != "gap")
+    if not kinds:
         raise InputError("the source holds no events that have columns")
-    if out.suffix == ".parquet" and len(tables) > 1:
-        kinds = ", ".join(sorted(tables))
-        raise InputError(f"the source holds {kinds}: name a folder as OUT, one file a kind")
+    if out.suffix == ".parquet":
+        if len(kinds) > 1:
+            named = ", ".join(kinds)
+            raise InputError(f"the source holds {named}: name a folder as OUT, one file a kind")
+        table = pl.concat(tables[kinds[0]])
+        with _aside(out) as path:
+            table.write_parquet(path)
+        return Counter({str(out): table.height})
     written: Counter[str] = Counter()
-    for kind, frames in sorted(tables.items()):
-        path = out if out.suffix == ".parquet" else out / f"{kind}.parquet"
-        table = pl.concat(frames)
-        _write_parquet(table, path)
-        written[str(path)] = table.height
+    with _aside(out) as folder:
+        folder.mkdir()
+        for kind, frames in sorted(tables.items()):
+            table = pl.concat(frames)
+            table.write_parquet(folder / f"{kind}.parquet")
+            _sync(folder / f"{kind}.parquet")
+            written[str(out / f"{kind}.parquet")] = table.height
     return written
-
-
-def _write_parquet(table: "pl.DataFrame", path: Path) -> None:
-    import os
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        table.write_parquet(file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
 
 
 def _frames(items: Iterator[Item]) -> Iterator[tuple[str, "pl.DataFrame"]]:
@@ -135,7 +189,7 @@ def _frames(items: Iterator[Item]) -> Iterator[tuple[str, "pl.DataFrame"]]:
     for item in items:
         if isinstance(item, Columns):
             yield item.kind.__name__.lower(), _frame(item)
-        elif not isinstance(item, Finding | Gap):
+        elif not isinstance(item, Finding):
             held.setdefault(type(item).__name__.lower(), []).append(item)
     for kind, events in held.items():
         try:
@@ -163,4 +217,8 @@ def _frame(columns: Columns[Any]) -> "pl.DataFrame":
             series.append(whole.set(whole == MISSING_INT, None))
         else:
             series.append(pl.Series(name, values).fill_nan(None))
-    return pl.DataFrame(series)
+    tapes = pl.Series("raw_tape", [columns.tape] * columns.size, dtype=pl.String)
+    ordinals = pl.Series("raw_ordinal", columns.ordinals, dtype=pl.Int64)
+    if columns.ordinals is None:
+        ordinals = pl.Series("raw_ordinal", [None] * columns.size, dtype=pl.Int64)
+    return pl.DataFrame([*series, tapes, ordinals])

@@ -1,6 +1,5 @@
 """``airpocket inspect``: what recordings hold, and what is wrong with them."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,17 +7,17 @@ from typing import Any
 from msgspec import Struct
 
 from airpocket.alerts.render import escape_terminal
-from airpocket.app.printing import Bars, console, json_line
-from airpocket.app.say import saying_json
+from airpocket.app.printing import Bars, complain, console, json_line, show
+from airpocket.app.say import gap_json, saying_json
 from airpocket.app.sources import gather
-from airpocket.errors import InputError, SourceError
+from airpocket.errors import AirpocketError, InputError
 from airpocket.market.columns import MISSING_INT, Columns
-from airpocket.market.events import Event, Gap, event_ns
+from airpocket.market.events import Event, Gap, GapCause, event_ns
 from airpocket.market.quality import Finding
-from airpocket.market.source import Item, Progress, Recording
-from airpocket.units import iso
+from airpocket.market.source import Item, Label, Progress, Recording
+from airpocket.units import EARLIEST_NS, SECOND_NS, iso
 
-__all__ = ["Contents", "contents_of", "run"]
+__all__ = ["Contents", "Holding", "contents_of", "run"]
 
 
 class Contents(Struct):
@@ -41,6 +40,18 @@ class Contents(Struct):
             self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
 
 
+class Holding(Struct):
+    """What one recording holds: contents by (kind, venue, raw symbol), gaps and findings.
+
+    ``broken`` is why it could not be read to its end.
+    """
+
+    held: dict[tuple[str, str, str], Contents]
+    gaps: list[Gap]
+    findings: list[Finding]
+    broken: AirpocketError | None = None
+
+
 def run(sources: Sequence[Path], *, as_json: bool) -> None:
     """Print what sources hold.
 
@@ -48,46 +59,53 @@ def run(sources: Sequence[Path], *, as_json: bool) -> None:
     ------
     InputError
         If no source is given, or one cannot be read.
+    AirpocketError
+        If a recording breaks off: after all others, and what was read of it, have been told.
     """
     if not sources:
         raise InputError("inspect needs at least one SOURCE: a recording, or a folder of them")
     recordings, left_out = gather(sources)
     for note in left_out:
-        print(note, file=sys.stderr)
-    broken: SourceError | None = None
+        complain(note)
+    broken: list[AirpocketError] = []
+    whole: list[Contents] = []
     with Bars() as bars:
         for recording in recordings:
-            held, gaps, findings = {}, [], []  # type: ignore[var-annotated]
-            try:
-                held, gaps, findings = contents_of(recording, bars.of(recording.label))
-            except SourceError as error:
-                broken = error
-            (_print_json if as_json else _print_text)(recording, held, gaps, findings)
-    if broken is not None:
-        raise broken
+            holding = contents_of(recording, bars.of(recording.label))
+            if holding.broken is not None:
+                broken.append(holding.broken)
+            whole += holding.held.values()
+            (_print_json if as_json else _print_text)(recording.label, holding)
+    if not as_json and len(recordings) > 1:
+        _print_sum(whole, len(recordings))
+    for another in broken[1:]:
+        complain(f"airpocket: {another}")
+    if broken:
+        raise broken[0]
 
 
-def contents_of(
-    recording: Recording, progress: Progress | None = None
-) -> tuple[dict[tuple[str, str, str], Contents], list[Gap], list[Finding]]:
-    """Read a recording through and count what is in it.
+def contents_of(recording: Recording, progress: Progress | None = None) -> Holding:
+    """Read a recording through, as far as it can be read, and count what is in it.
 
-    Returns
-    -------
-    tuple
-        Contents by (kind, venue, raw symbol), the gaps, the findings.
+    Parameters
+    ----------
+    recording
+        What to read.
+    progress
+        Told how far the reading is.
     """
-    held: dict[tuple[str, str, str], Contents] = {}
-    gaps: list[Gap] = []
-    findings: list[Finding] = []
-    for item in recording.read(progress):
-        if isinstance(item, Finding):
-            findings.append(item)
-        elif isinstance(item, Gap):
-            gaps.append(item)
-        else:
-            _count(held, item)
-    return held, gaps, findings
+    holding = Holding({}, [], [])
+    try:
+        for item in recording.read(progress):
+            if isinstance(item, Finding):
+                holding.findings.append(item)
+            elif isinstance(item, Gap):
+                holding.gaps.append(item)
+            else:
+                _count(holding.held, item)
+    except AirpocketError as error:
+        holding.broken = error
+    return holding
 
 
 def _count(held: dict[tuple[str, str, str], Contents], item: Item) -> None:
@@ -124,18 +142,15 @@ def _time(at_ns: int | None) -> str | None:
     return None if at_ns is None else iso(at_ns)
 
 
-def _print_json(
-    recording: Recording, held: dict[tuple[str, str, str], Contents], gaps: list[Gap],
-    findings: list[Finding],
-) -> None:  # fmt: skip
-    label = recording.label
+def _print_json(label: Label, holding: Holding) -> None:
     json_line(
         {
             "type": "recording", "name": label.name, "kind": label.kind, "venue": label.venue,
             "channels": list(label.channels), "note": label.note,
+            "broken": None if holding.broken is None else str(holding.broken),
         }
     )  # fmt: skip
-    for place in held.values():
+    for place in holding.held.values():
         json_line(
             {
                 "type": "contents", "name": label.name, "kind": place.kind, "venue": place.venue,
@@ -143,40 +158,80 @@ def _print_json(
                 "from": _time(place.first_ns), "to": _time(place.last_ns),
             }
         )  # fmt: skip
-    for gap in gaps:
-        json_line(
-            {
-                "type": "gap", "name": label.name, "venue": gap.venue, "channel": gap.channel,
-                "symbol": gap.symbol, "raw_symbol": gap.raw_symbol, "from": iso(gap.from_ns),
-                "to": _time(gap.to_ns), "cause": gap.cause.value, "proven_by": gap.proven_by,
-            }
-        )  # fmt: skip
-    for finding in findings:
+    for gap in holding.gaps:
+        json_line({"type": "gap", "name": label.name} | gap_json(gap))
+    for finding in holding.findings:
         json_line(saying_json(finding))
 
 
-def _print_text(
-    recording: Recording, held: dict[tuple[str, str, str], Contents], gaps: list[Gap],
-    findings: list[Finding],
-) -> None:  # fmt: skip
-    out, label = console(), recording.label
-    out.print(f"[bold]{escape_terminal(label.name)}[/]  [dim]{label.kind}, {label.venue}[/]")
+def _print_text(label: Label, holding: Holding) -> None:
+    out = console()
+    show(out, f"[bold]{_safe(label.name)}[/]  [dim]{_safe(label.kind)}, {_safe(label.venue)}[/]")
     if label.note:
-        out.print(f"  {escape_terminal(label.note)}")
-    shown = sorted(held.values(), key=lambda place: -place.count)
+        show(out, f"  {_safe(label.note)}", hang=2)
+    shown = sorted(holding.held.values(), key=lambda place: -place.count)
     for place in shown[:_LINES]:
-        name = escape_terminal(place.symbol or f"{place.raw_symbol} (unknown instrument)")
-        span = f"{_time(place.first_ns)} – {_time(place.last_ns)}"
-        out.print(f"  {place.count:>10,} {place.kind:<12} {place.venue:<12} {name:<22} {span}")
+        name = place.symbol or f"{place.raw_symbol} (unknown instrument)"
+        span = _span(place.first_ns, place.last_ns)
+        show(out, f"  {place.count:>11,} {place.kind:<12} {_safe(name):<16} {span}", hang=14)
     if len(shown) > _LINES:
         rest = sum(place.count for place in shown[_LINES:])
-        out.print(f"  {rest:>10,} more, of {len(shown) - _LINES} symbols and kinds")
-    inner = [gap for gap in gaps if gap.to_ns is not None]
-    out.print(f"  gaps: {len(inner)} within, ends: {len(gaps) - len(inner)}")
-    for finding in findings:
-        said = escape_terminal(finding.said)
-        out.print(f"  [yellow]{finding.code.value}[/] {escape_terminal(finding.where)}: {said}")
-    out.print()
+        show(out, f"  {rest:>11,} more, of {len(shown) - _LINES} symbols and kinds")
+    if not shown:
+        show(out, "  [yellow]no event[/]")
+    holes = [gap for gap in holding.gaps if not _is_end(gap)]
+    for gap in holes[:_GAPS]:
+        show(out, f"  [magenta]gap[/] {_gap(gap)}", hang=6)
+    if len(holes) > _GAPS:
+        show(out, f"  and {len(holes) - _GAPS:,} more gaps")
+    for finding in holding.findings:
+        show(out, f"  [yellow]{finding.code.value}[/] {_safe(finding.said)}", hang=4)
+    if holding.broken is not None:
+        show(out, f"  [red]breaks off[/] {_safe(str(holding.broken))}", hang=4)
+    show(out, "")
+
+
+def _print_sum(whole: Sequence[Contents], recordings: int) -> None:
+    venues = sorted({place.venue for place in whole})
+    first_ns = min((p.first_ns for p in whole if p.first_ns is not None), default=None)
+    last_ns = max((p.last_ns for p in whole if p.last_ns is not None), default=None)
+    symbols = {(place.venue, place.raw_symbol) for place in whole}
+    show(
+        console(),
+        f"{recordings} recordings: {sum(place.count for place in whole):,} events of "
+        f"{len(symbols)} symbols on {_safe(', '.join(venues)) or 'no venue'}, "
+        f"{_span(first_ns, last_ns)}",
+        hang=2,
+    )
+
+
+def _is_end(gap: Gap) -> bool:
+    """Tell whether a gap only says that the recording is over, which every one is."""
+    return gap.to_ns is None and gap.cause is GapCause.END_OF_RECORDING
+
+
+def _gap(gap: Gap) -> str:
+    start = "ever before" if gap.from_ns <= EARLIEST_NS else _stamp(gap.from_ns)
+    end = "the end" if gap.to_ns is None else _stamp(gap.to_ns)
+    span = f"{start} – {end}" if gap.from_ns > EARLIEST_NS else f"{start} {end}"
+    what = f"{gap.venue} {gap.channel} {gap.symbol or gap.raw_symbol}".replace("*", "(all)")
+    return _safe(f"{what}: {span}, {gap.cause.value.replace('_', ' ')}, {gap.proven_by}")
+
+
+def _span(first_ns: int | None, last_ns: int | None) -> str:
+    if first_ns is None or last_ns is None:
+        return "without times"
+    first, last = _stamp(first_ns), _stamp(last_ns)
+    return f"{first} – {last[11:] if first[:10] == last[:10] else last} UTC"
+
+
+def _stamp(at_ns: int) -> str:
+    return iso(at_ns - at_ns % SECOND_NS).replace("T", " ").removesuffix("Z")
+
+
+def _safe(text: str) -> str:
+    return escape_terminal(text)
 
 
 _LINES = 20
+_GAPS = 10

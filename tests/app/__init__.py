@@ -1,0 +1,1 @@
+"""Tests of airpocket.app, through the console entry wherever there is one."""
