@@ -31,7 +31,7 @@ from benchmarks.side_by_side import side_by_side, verdict
 CONFIG = DetectorConfig.for_width(SECOND_NS)
 DENSITIES = {10_000: 40_000, 100: 4_000}  # events a second -> frames
 PEER_FRAMES = 1_000
-BULK_S = {10_000: 60, 100: 1_000}  # events a second -> seconds
+BULK_S = {10_000: 120, 100: 1_000}  # events a second -> seconds
 GOAL_NS = 20.0
 OF_CCXT = 1 / 8
 OF_CRYPTOFEED = 1 / 2
@@ -109,11 +109,11 @@ def in_bulk(columns: Columns[Liquidation]) -> float:
     binner, detector = FlowBinner(SECOND_NS), Detector(CONFIG)
     binner.add_columns(columns)
     records = list(binner.finish())
-    began = time.perf_counter()
+    began = time.process_time()
     for record in records:
         detector.update(record)
     detector.finish()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def one_by_one(events: list[Liquidation]) -> None:
@@ -164,8 +164,7 @@ def bulk(rate: int) -> Iterator[str]:
             "ours": lambda: detecting.append(in_bulk(columns)),
             "polars": lambda: by_polars(table),
             "single": lambda: one_by_one(events),
-        },
-        clock=time.perf_counter,
+        }
     )
     ours_ns, of_detector_ns = timing.ns("ours", count), float(np.median(detecting)) / count * 1e9
     text = (
@@ -175,7 +174,7 @@ def bulk(rate: int) -> Iterator[str]:
     yield verdict(ours_ns, GOAL_NS, text=text)
     single = timing.ratio("single", "ours") / len(events) * count
     yield (
-        f"  {timing.ratio('ours', 'polars'):.2f} of the time that polars only groups and sums in;"
+        f"  {timing.ratio('ours', 'polars'):.2f} of the processor time in which polars only groups and sums;"
         f" one event at a time takes {single:.1f} times as long"
     )
 
