@@ -12,8 +12,9 @@ from typing import Final, TypeAlias, final
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.episode import Ending, Kind, Phase, Reading, Transition
 from airpocket.detection.gauges import FlowScore
+from airpocket.detection.judge import Judge
 from airpocket.detection.ledger import Ledger, PriceLeg
-from airpocket.detection.panel import MARKET, Hit, Move, Panel, coin_of, median_onset
+from airpocket.detection.panel import MARKET, Move, Panel, coin_of, median_onset
 from airpocket.detection.phases import Condition
 from airpocket.detection.scope import Scope, concerns, lose
 from airpocket.market.events import (
@@ -65,9 +66,11 @@ class Detector:
         self._now: int | None = None  # index of the bin that is being filled
         self._said_ns = 0
         self._panel = Panel(config)
+        self._judge = Judge(config, self._panel)
         self._scopes: dict[str, Scope] = {}
         self._shocks: dict[str, Scope] = {}
         self._gaps: list[Gap] = []
+        self._closing: list[Gap] = []  # holes whose end is known, and still ahead
         self._market = self._scope(self._scopes, MARKET, Kind.CASCADE)
         self._market_shock = self._scope(self._shocks, MARKET, Kind.SHOCK)
 
@@ -131,10 +134,8 @@ class Detector:
         if flow.width_ns > self.config.bin_ns:
             self._take_sum(scope, flow)
             return
-        row = scope.rows.get(flow.side)
-        if row is None:
-            row = scope.rows[flow.side] = self._panel.forced.row((name, flow.side))
-            scope.units[flow.side] = "usd" if flow.usd is not None else "count"
+        self._add_sides(scope, flow)
+        row = scope.rows[flow.side]
         self._see(scope, (flow.venue, flow.raw_symbol))
         self._panel.forced.set_live(row, live=True)
         scope.recent.append(flow)
@@ -150,6 +151,14 @@ class Detector:
                 self._panel.forced.put(scope.count_rows[flow.side], flow.count, flow.count)
         elif scope.units[flow.side] == "count":
             self._panel.forced.put(row, flow.count or 0, flow.count or 0)
+
+    def _add_sides(self, scope: Scope, flow: ForcedFlow) -> None:
+        """Begin the history of a feed's sides: one that tells one tells both, the other nothing."""
+        for side in (flow.side,) if flow.side is None else (Side.LONG, Side.SHORT):
+            if side not in scope.rows:
+                scope.rows[side] = self._panel.forced.row((scope.name, side))
+                scope.units[side] = "usd" if flow.usd is not None else "count"
+                self._panel.forced.set_live(scope.rows[side], live=True)
 
     def _see(self, scope: Scope, source: tuple[str, str]) -> None:
         """Note that a source speaks. It tells both sides: the other one is silent, not lost."""
@@ -211,12 +220,23 @@ class Detector:
         if gap.channel in _FORCED_CHANNELS:
             for scope in self._scopes.values():
                 self._lose_forced(scope, gap)
+            if gap.to_ns is not None:
+                self._closing.append(gap)
         if gap.channel in _PRICE_CHANNELS:
             for key in self._panel.trade_rows:
                 if concerns(gap, key[1], key):
                     self._panel.lose_trades(key)
                     for shock in (self._market_shock, self._shocks[key[1]]):
                         lose(shock, gap, [key])
+
+    def _close_gaps(self) -> None:
+        """Observe again what a gap hid, once it is over: a silent feed is not a lost one."""
+        end_ns = ((self._now or 0) + 1) * self.config.bin_ns
+        for gap in [gap for gap in self._closing if gap.to_ns is not None and gap.to_ns <= end_ns]:
+            self._closing.remove(gap)
+            for scope in self._scopes.values():
+                for key in [key for key in scope.sources if concerns(gap, scope.name, key)]:
+                    self._see(scope, key)
 
     def _lose_forced(self, scope: Scope, gap: Gap) -> None:
         lose(scope, gap, [key for key in scope.sources if concerns(gap, scope.name, key)])
@@ -245,6 +265,7 @@ class Detector:
     def _close(self) -> list[Transition]:
         """Close the bin that is being filled and let every scope that is not calm decide."""
         panel = self._panel
+        self._judge.now = self._now or 0
         panel.step(self._now or 0)
         said: list[Transition] = []
         forced, scores = panel.forced.scores().tolist(), panel.traded.scores().tolist()
@@ -255,7 +276,8 @@ class Detector:
             said += self._step_forced(scope)
         traded: dict[str, list[int]] = {}
         for (_, symbol), row in panel.trade_rows.items():
-            if not self._is_fed(symbol) and (self._symbols is None or symbol in self._symbols):
+            wanted = self._symbols is None or symbol in self._symbols
+            if wanted and (not self._is_fed(symbol) or self._shocks[symbol].ledger is not None):
                 traded.setdefault(symbol, []).append(row)
         for symbol, rows in traded.items():
             if self._is_hot(self._shocks[symbol], max(scores[row] for row in rows)):
@@ -263,6 +285,7 @@ class Detector:
         said += self._step_market_shock()
         while self._gaps:
             self._take_gap(self._gaps.pop(0))
+        self._close_gaps()
         self._forget()
         return said
 
@@ -278,14 +301,14 @@ class Detector:
 
     def _step_forced(self, scope: Scope) -> list[Transition]:
         config = self.config
-        side, best = self._best_side(scope)
+        side, best = self._judge.best_side(scope)
         together = None
         if scope is self._market and not scope.rows:
-            loudest = self._loudest_rows()
+            loudest = self._judge.loudest_rows(self._scopes.values())
             if len(loudest) < config.together_least and not scope.machine.in_episode:
                 return []  # a few symbols are no market
             together = self._panel.coincident(loudest, self._now or 0)
-            side, best = self._sum_of_symbols(scope)
+            side, best = self._judge.sum_of_symbols(scope, self._scopes.values())
         if best is None and together is None and not scope.machine.in_episode:
             return []
         row_score = best or FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0)
@@ -293,7 +316,7 @@ class Detector:
         threshold = config.score_alone if move is not None else config.score_unconfirmed
         opens = False
         if scope.rows:
-            opens = row_score.score >= threshold and self._is_large(
+            opens = row_score.score >= threshold and self._judge.is_large(
                 scope, side, row_score, priced=move is not None
             )
         elif scope is self._market:
@@ -305,8 +328,8 @@ class Detector:
             blind = 2 * sum(any(s.sources.values()) for s in fed) < len(fed)
             scope.gap = next((s.gap for s in fed if s.gap is not None), None) if blind else None
         unit = scope.units.get(side, "usd")
-        condition = self._condition(scope, opens, row_score, threshold, blind=blind)
-        reading = self._reading(scope, row_score, threshold, move, together)
+        condition = self._judge.condition(scope, opens, row_score, threshold, blind=blind)
+        reading = self._judge.reading(scope, row_score, threshold, move, together)
         if not scope.machine.in_episode and opens and not blind:
             onset_bin = (self._now or 0) + 1 - row_score.window_bins
             if together is not None:
@@ -328,13 +351,13 @@ class Detector:
         opens = flow.score >= self.config.score_shock and move is not None and move.passes
         blind = not live
         threshold = self.config.score_shock
-        condition = self._condition(scope, opens, flow, threshold, blind=blind)
+        condition = self._judge.condition(scope, opens, flow, threshold, blind=blind)
         if not scope.machine.in_episode and opens and not blind:
             hit = self._panel.trade_hits.get(row)
             onset = hit.onset_bin if hit else (self._now or 0) + 1 - flow.window_bins
             self._open(scope, None, "count", onset, flow, move)
         watched = sum(map(self._panel.traded.is_live, self._panel.trade_rows.values()))
-        reading = self._reading(scope, flow, threshold, move, None, watched=watched)
+        reading = self._judge.reading(scope, flow, threshold, move, None, watched=watched)
         return self._step(scope, condition, reading)
 
     def _step_market_shock(self) -> list[Transition]:
@@ -364,8 +387,8 @@ class Detector:
         threshold = self.config.score_together
         # An all-clear from the few streams that are left would not speak for the market.
         blind = len(rows) < max(1, (scope.watched + 1) // 2)
-        condition = self._condition(scope, opens, whole, threshold, blind=blind)
-        reading = self._reading(scope, whole, threshold, move, together, watched=len(symbols))
+        condition = self._judge.condition(scope, opens, whole, threshold, blind=blind)
+        reading = self._judge.reading(scope, whole, threshold, move, together, watched=len(symbols))
         if not scope.machine.in_episode and opens and together is not None and not blind:
             self._open(scope, None, "count", median_onset(together), whole, move)
             scope.watched = len(rows)
@@ -431,7 +454,8 @@ class Detector:
         interest = self._panel.interest[coin_of(scope.name)]
         ledger.note_interest(interest.coins, interest.usd)
         ledger.funding_before = self._panel.funding.get(coin_of(scope.name))
-        self._freeze(scope, frozen=True, since_bins=bins_ago)
+        if ledger.baseline is not None:  # without one, one must be learnt
+            self._freeze(scope, frozen=True, since_bins=bins_ago)
 
     def _release(self, scope: Scope) -> None:
         self._freeze(scope, frozen=False)
@@ -458,7 +482,9 @@ class Detector:
         ledger.ending = Ending.FEED_ENDED
         before = scope.machine.phase if before is None else before
         if reading is None:
-            reading = self._reading(scope, FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0), 0.0, None, None)
+            reading = self._judge.reading(
+                scope, FlowScore(0.0, 1, 0.0, 0.0, 0.0, 0.0), 0.0, None, None
+            )
         scope.machine.close()
         end_ns = ((self._now or 0) + 1) * self.config.bin_ns
         told = self._transition(scope, before, Phase.UNKNOWN, end_ns, reading)
@@ -466,131 +492,6 @@ class Detector:
         return [told]
 
     # -- what is read off the gauges -----------------------------------------------------------
-
-    def _best_side(self, scope: Scope) -> tuple[Side | None, FlowScore | None]:
-        """Side with the highest score; within an episode the episode's own flow."""
-        readings = {side: self._flow_of(scope, side) for side in scope.rows}
-        if not readings:
-            return None, None
-        ledger = scope.ledger
-        if ledger is not None and ledger.side in readings:
-            return ledger.side, readings[ledger.side]
-        side = max(readings, key=lambda s: (readings[s].score, str(s)))
-        return side, readings[side]
-
-    def _loudest_rows(self) -> dict[str, int]:
-        """Row of the side with the highest score, for each symbol that is fed."""
-        scores: list[float] = self._panel.forced.scores().tolist()
-        return {
-            scope.name: max(scope.all_rows(), key=scores.__getitem__)
-            for scope in self._scopes.values()
-            if scope.rows and scope is not self._market
-        }
-
-    def _sum_of_symbols(self, market: Scope) -> tuple[Side | None, FlowScore | None]:
-        """Flow of the market where no venue tells it: the dollars of all symbols, one side."""
-        rows: dict[Side | None, list[int]] = {}
-        for scope in self._scopes.values():
-            for side, row in scope.rows.items():
-                if scope is not market and scope.units[side] == "usd":
-                    rows.setdefault(side, []).append(row)
-        if not rows:
-            return None, None
-        totals = {side: self._panel.forced.read_many(found) for side, found in rows.items()}
-        chosen = market.ledger.side if market.ledger is not None else None
-        if chosen not in totals:
-            chosen = max(totals, key=lambda side: sum(flow.recent for flow in totals[side]))
-        flows = totals[chosen]
-        return chosen, FlowScore(
-            median(flow.score for flow in flows), 1, sum(flow.total for flow in flows),
-            sum(flow.baseline for flow in flows), sum(flow.recent for flow in flows),
-            median(flow.history_bins for flow in flows),
-        )  # fmt: skip
-
-    def _flow_of(self, scope: Scope, side: Side | None) -> FlowScore:
-        """Flow in its unit, with the score of dollars or of prints, whichever is higher.
-
-        Dollars see a few large closes, prints see many small ones; both are forced selling.
-        """
-        flow = self._panel.forced.read(scope.rows[side])
-        if side not in scope.count_rows:
-            return flow
-        prints = self._panel.forced.read(scope.count_rows[side])
-        if prints.score <= flow.score:
-            return flow
-        return flow._replace(score=prints.score, window_bins=prints.window_bins)
-
-    def _is_large(self, scope: Scope, side: Side | None, flow: FlowScore, *, priced: bool) -> bool:
-        """Absolute size of the window that scored: quiet baselines make anything look large."""
-        config = self.config
-        since_ns = ((self._now or 0) + 1 - flow.window_bins) * config.bin_ns
-        within = [
-            record
-            for record in scope.recent
-            if record.side is side and (record.venue_ns or 0) >= since_ns
-        ]
-        usd = [record.usd for record in within if record.usd is not None]
-        counts = [record.count for record in within if record.count is not None]
-        least_usd = config.least_usd if priced else config.least_usd_unconfirmed
-        if scope.units[side] == "usd" and sum(usd) < least_usd:
-            return False
-        return not counts or sum(counts) >= config.least_count
-
-    def _baseline(self, scope: Scope, flow: FlowScore) -> float | None:
-        """Mean flow of a bin to compare with; frozen at the onset while an episode is open."""
-        ledger = scope.ledger
-        if ledger is None:
-            return flow.baseline if flow.history_bins >= 1.0 else None
-        aged = (self._now or 0) * self.config.bin_ns - ledger.onset_ns > self.config.thaw_ns
-        if ledger.baseline is not None and (aged or scope.kind is Kind.SHOCK):
-            return flow.baseline  # a shock's is frozen too, and summed over what is still live
-        return ledger.baseline
-
-    def _condition(
-        self, scope: Scope, opens: bool, flow: FlowScore, threshold: float,  # noqa: FBT001
-        *, blind: bool,
-    ) -> Condition:  # fmt: skip
-        config, baseline = self.config, self._baseline(scope, flow)
-        end_ns = ((self._now or 0) + 1) * config.bin_ns
-        ledger = scope.ledger
-        if ledger is None:
-            return Condition(
-                end_ns=end_ns, opens=opens, readiness=flow.score / threshold, blind=blind
-            )
-        span = config.bins(config.recent_ns)
-        quiet = flow_back = rekindles = False
-        if baseline is not None:
-            normal = config.exhausted_multiple * baseline
-            quiet = flow.recent < max(normal * span, config.exhausted_share * ledger.peak)
-            settled = ledger.flow_since(end_ns - config.settled_ns)
-            flow_back = settled <= normal * config.bins(config.settled_ns)
-            rekindles = flow.recent >= max(
-                config.rekindled_multiple * baseline * span, config.rekindled_share * ledger.peak
-            )
-        told = ledger.leg()
-        share = self._panel.depth[coin_of(scope.name)].share()
-        return Condition(
-            end_ns=end_ns, opens=opens, readiness=flow.score / threshold, quiet=quiet,
-            flow_back=flow_back, rekindles=rekindles, regained=None if told is None else told[1],
-            price_calm=self._panel.is_price_calm(scope.name) if quiet else None,
-            depth_back=None if share is None else share >= config.settled_depth, blind=blind,
-        )  # fmt: skip
-
-    def _reading(
-        self, scope: Scope, flow: FlowScore, threshold: float, move: Move | None,
-        together: list[Hit] | None, *, watched: int | None = None,
-    ) -> Reading:  # fmt: skip
-        baseline = self._baseline(scope, flow)
-        normal = (baseline or 0.0) * self.config.bins(self.config.recent_ns)
-        return Reading(
-            score=flow.score, threshold=threshold,
-            window_ns=flow.window_bins * self.config.bin_ns,
-            multiple=flow.recent / normal if normal else None,
-            move=None if move is None else move.fraction,
-            move_threshold=None if move is None else move.threshold,
-            history_ns=int(flow.history_bins * self.config.bin_ns),
-            coincident=None if together is None else len(together), watched=watched,
-        )  # fmt: skip
 
     def _transition(
         self, scope: Scope, before: Phase, after: Phase, at_ns: int, reading: Reading
