@@ -9,7 +9,6 @@ STAMP := $(VENV)/.ready
 BENCH_VENV := .venv-bench
 AIRPOCKET_DATA ?= ../shared/data
 export AIRPOCKET_DATA
-export PYTHONDONTWRITEBYTECODE ?=
 
 .PHONY: help env demo test lint format bench slow slow-sample lock clean
 
@@ -30,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	if [ -n "$$uv" ]; then \
 	  "$$uv" venv -q --clear --python "$$python" $(VENV); \
-	  "$$uv" pip install -q --python $(PY) --require-hashes -r requirements.lock; \
-	  "$$uv" pip install -q --python $(PY) --no-deps -e .; \
+	  "$$uv" pip install -q --compile-bytecode --python $(PY) --require-hashes -r requirements.lock; \
+	  "$$uv" pip install -q --compile-bytecode --python $(PY) --no-deps -e .; \
 	else \
 	  "$$python" -m venv --clear $(VENV); \
 	  $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
@@ -68,8 +67,8 @@ $(BENCH_VENV)/.ready: requirements-bench.lock pyproject.toml $(STAMP)
 	@set -e; uv=$$(command -v uv || echo .venv-uv/bin/uv); \
 	if "$$uv" --version >/dev/null 2>&1; then \
 	  "$$uv" venv -q --clear --python $(PY) $(BENCH_VENV); \
-	  "$$uv" pip install -q --python $(BENCH_VENV)/bin/python --require-hashes -r requirements-bench.lock; \
-	  "$$uv" pip install -q --python $(BENCH_VENV)/bin/python --no-deps -e .; \
+	  "$$uv" pip install -q --compile-bytecode --python $(BENCH_VENV)/bin/python --require-hashes -r requirements-bench.lock; \
+	  "$$uv" pip install -q --compile-bytecode --python $(BENCH_VENV)/bin/python --no-deps -e .; \
 	else \
 	  $(PY) -m venv --clear $(BENCH_VENV); \
 	  $(BENCH_VENV)/bin/python -m pip install -q --require-hashes -r requirements-bench.lock; \

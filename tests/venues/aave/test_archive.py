@@ -134,7 +134,10 @@ def collateral_file(path: Path, **columns: list[object]) -> Path:
 
 def test_calls_come_in_order_with_the_row_they_stood_in(tmp_path: Path) -> None:
     recording = opened(collateral_file(tmp_path / "x.parquet"))
-    assert (recording.label.width_ns, recording.label.channels) == (10 * MINUTE_NS, ("liquidations",))
+    assert (recording.label.width_ns, recording.label.channels) == (
+        10 * MINUTE_NS,
+        ("liquidations",),
+    )
     _, columns, _ = parts(tmp_path / "x.parquet")
     first, second = columns.events()
     assert (first.raw_symbol, first.qty_base, first.notional_usd) == ("ODD", None, 5.0)

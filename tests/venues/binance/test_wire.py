@@ -419,9 +419,9 @@ def test_rules_that_do_not_cover_a_time_reject_the_frame_and_do_not_raise() -> N
 
 
 def _sound(frame: bytes, wire: BinanceWire) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     said = wire.decode(frame)
-    took = time.perf_counter() - begun
+    took = time.process_time() - begun
     assert took < 0.1, frame[:200]
     assert said.events or said.rejected or said.control or said.notes, frame[:200]
     for event in said.events:
