@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple, final
 import numpy as np
 
 from airpocket.detection.config import DetectorConfig
-from airpocket.detection.gauges import DepthGauge, FlowBank, InterestGauge, PriceBank
+from airpocket.detection.gauges import DepthGauge, FlowBank, InterestGauge
+from airpocket.detection.prices import PriceBank
 from airpocket.market.events import Bar, Side
 
 __all__ = ["MARKET", "Hit", "Move", "Panel", "coin_of", "median_onset"]

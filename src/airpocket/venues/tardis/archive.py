@@ -18,6 +18,7 @@ Times are microseconds since 1970: ``timestamp`` the venue's, ``local_timestamp`
 file (same id, time, price and amount) is left out and counted.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -107,8 +108,10 @@ class _Source:
         self.path = path
         self.exchange = exchange
         self.venue = _VENUES.get(exchange, exchange)
-        toml = Path(__file__).parent.parent / self.venue.replace("-", "_") / "venue.toml"
-        is_known = toml.is_file()
+        folder = self.venue.replace("-", "_")
+        toml = Path(__file__).parent.parent / folder / "venue.toml"
+        # The name stands in the file, so it may be anything: only that of a venue is a path.
+        is_known = re.fullmatch(r"[a-z0-9_]{1,32}", folder) is not None and toml.is_file()
         self.catalogue = Catalogue.load(toml) if is_known else Catalogue()
         self.rules = FeedRules.load(toml) if is_known else FeedRules(())
 
