@@ -91,6 +91,15 @@ def test_a_venue_without_catalogue_has_no_notional(tmp_path: Path) -> None:
     assert "no notional" in recording.label.note
 
 
+@pytest.mark.parametrize("exchange", ["x" * 300, "../binance", "/etc", "binance/../okx", "."])
+def test_the_name_of_an_exchange_is_not_a_path(tmp_path: Path, exchange: str) -> None:
+    header = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
+    row = f"{exchange},BTCUSDT,1760129100071000,1760129100078955,1,buy,100.0,2"
+    path = written(tmp_path, "odd_trades.csv", f"{header}\n{row}\n")
+    (columns,) = (item for item in opened(path).read() if isinstance(item, Columns))
+    assert [trade.notional_usd for trade in columns.events()] == [None]
+
+
 def test_spot_symbols_do_not_find_futures(tmp_path: Path) -> None:
     rows = f"binance,BTCUSDT,{AT_US},{AT_US + 7},1,sell,100000,2\n"
     columns = next(iter(opened(written(tmp_path, "x.csv.gz", TICK_HEADER + rows)).read()))
