@@ -31,7 +31,7 @@ from airpocket.market.events import (
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Item, Label, Progress
 from airpocket.units import HOUR_NS, MINUTE_NS, SECOND_NS, ns_from_iso
-from tests.app.made import until_it_breaks
+from tests.app.made import liquidations, until_it_breaks
 
 START_NS = ns_from_iso("2026-03-02T09:00:00Z")
 
@@ -282,6 +282,21 @@ def test_progress_goes_to_its_recording() -> None:
 def test_sources_are_gathered_in_the_order_given(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         gather([tmp_path / "nowhere"])
+    names = ["binance-futures_liquidations_b.csv", "binance-futures_liquidations_a.csv"]
+    paths = [liquidations(tmp_path / name) for name in names]
+    assert [recording.label.name for recording in gather(paths)[0]] == names
+
+
+def test_what_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = liquidations(folder / "binance-futures_liquidations_a.csv")
+    link = tmp_path / "link.csv"
+    link.symlink_to(path)
+    for named in ([path, path], [folder, path], [path, folder], [folder, folder], [path, link]):
+        recordings, left_out = gather(named)
+        assert len(recordings) == 1
+        assert [note.partition(":")[0] for note in left_out] == ["named twice, read once"]
 
 
 @pytest.mark.data

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage, alert_id
 from airpocket.alerts.fact import Fact, FactName, fact
-from airpocket.alerts.names import instrument_label, is_venue, source_of
+from airpocket.alerts.names import EVERYTHING, instrument_label, is_venue, source_of
 from airpocket.detection.episode import Ending, Episode, Kind, Leg, Phase, Transition
 from airpocket.errors import InputError
 from airpocket.market.events import Coverage, Side
@@ -174,7 +174,7 @@ def _figure(name: FactName, value: Any, **more: Any) -> Fact:
     try:
         return fact(name, value, **more)
     except InputError:
-        return fact(name, None)
+        return fact(name, None, scope=more.get("scope"))
 
 
 def _source(channel: str, venues: Iterable[str]) -> str:
@@ -242,7 +242,7 @@ def _price(episode: Episode, news: Transition) -> list[Fact]:
     if episode.scope == "*":
         # A symbol with several prices is told by the one that moved furthest.
         ranked = sorted(episode.legs, key=lambda leg: abs(leg.fraction))
-        named = {instrument_label(leg.symbol): leg for leg in ranked}
+        named = {instrument_label(leg.symbol): leg for leg in ranked if leg.symbol != EVERYTHING}
         moved = tuple(sorted(name for name, leg in named.items() if _has_moved(leg, episode.leg)))
         facts.append(_figure(_N.SYMBOLS_IN_MOVE, moved[:_SYMBOLS_MOST], source=source))
         shown = list(named.items())[-_LEGS_MOST:]

@@ -72,7 +72,15 @@ def gather(paths: Iterable[Path]) -> tuple[list[Recording], list[str]]:
     """
     opened: list[Recording] = []
     left_out: list[str] = []
+    paths = list(paths)
+    folders = {path.resolve() for path in paths if path.is_dir()}
+    known: set[Path] = set()
     for path in paths:
+        place = path.resolve()
+        if place in known or place.parent in folders:
+            left_out.append(f"named twice, read once: {path}")
+            continue
+        known.add(place)
         inside, notes = register.recordings_in(path)
         opened += inside
         left_out += notes

@@ -1,8 +1,9 @@
 """What a replay says, as a timeline that a person can read at night.
 
-By default one line a phase and one lean message an alert; the facts behind an alert are shown when
-it ends, all others stand behind ``--verbose`` and in the JSON. Shocks of single coins during a
-market's shock are kept for the table at the end: the market has its own line.
+By default one line a phase and one lean message an alert. The facts behind an alert are shown when
+it ends (in a replay of months not even then); all others stand behind ``--verbose`` and in the
+JSON. Shocks of single coins during a market's shock are kept for the table at the end: the market
+has its own line.
 """
 
 import re
@@ -105,7 +106,7 @@ class Timeline:
         if not self._is_shown(step):
             return []
         kind = " shock" if step.kind is Kind.SHOCK else ""
-        moved = f"{step.before.value} → [{_STYLES[step.after]}]{step.after.value}[/]"
+        moved = f"[{_STYLES[step.after]}]{step.after.value}[/] (was {step.before.value})"
         numbers = render.escape_terminal(" · ".join(_numbers(step)))
         told = f"{self._clock(step.said_ns)}  {_name(step.scope)}{kind}: {moved}"
         hang = 18 if self._dated else 10
@@ -119,7 +120,7 @@ class Timeline:
         key = (step.scope, step.kind)
         if step.after is Phase.CASCADE and not is_lone(step):
             self._told.add(key)
-        if key in self._told:
+        if key in self._told or step.kind is Kind.CASCADE:
             return True
         if step.episode is not None:
             self._hidden[step.scope] = self._hidden.get(step.scope, 0) + 1
@@ -128,7 +129,7 @@ class Timeline:
     def _alert(self, alert: InformationalAlert) -> list[Line]:
         first, *rest = render.as_text(alert)
         told = [*self._date(alert.time_ns), Line(f"{' ' * 10}[bold]{first}[/]", 10)]
-        if self._verbose or alert.stage in _ENDED:
+        if self._verbose or (alert.stage in _ENDED and not self._dated):
             told += [
                 Line(f"{' ' * 10}{line}", 10 + _indent(line)) for line in rest if line != _PLAN
             ]
@@ -183,7 +184,7 @@ def _row(episode: Episode) -> tuple[str, ...]:
     flow = say_usd(episode.usd) if episode.usd is not None else f"{episode.count or 0:,} prints"
     throttled = any(coverage is not Coverage.CENSUS for _, coverage in episode.venues)
     if throttled and episode.kind is Kind.CASCADE:
-        flow = f"≥ {flow}"
+        flow = f"at least {flow}"
     end = {Ending.SETTLED: "settled", Ending.FEED_ENDED: "feed ended", Ending.OPEN: "open"}
     lasted = None if episode.end_ns is None else say_duration(episode.end_ns - episode.onset_ns)
     onset, name = iso(episode.onset_ns), _plain_name(episode.scope)

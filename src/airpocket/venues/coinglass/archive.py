@@ -37,7 +37,7 @@ from airpocket.errors import SourceError
 from airpocket.market.feed_rule import FeedRules
 from airpocket.market.source import Archive, Item, Label, Progress, Recording
 from airpocket.store.files import head as head_of
-from airpocket.units import MILLISECOND_NS, MINUTE_NS
+from airpocket.units import MILLISECOND_NS, MINUTE_NS, say_duration
 
 __all__ = ["ARCHIVES", "Layout", "coin_named"]
 
@@ -156,6 +156,7 @@ class _Opened:
             channels=layout.channels,
             width_ns=width_ns,
             note="sums over all contracts of a coin as CoinGlass publishes them",
+            extract_of=_told_twice(path, width_ns) if "liquidations" in layout.channels else None,
         )
 
     @property
@@ -179,6 +180,12 @@ class _Opened:
             rules=rules,
         )
         yield from series.read(source, progress)
+
+
+def _told_twice(path: Path, width_ns: int) -> str:
+    """Name what an export of liquidations shares with one that merges them with other series."""
+    _, coin, _ = coin_named(path)
+    return f"CoinGlass's liquidations of {coin} in bins of {say_duration(width_ns)}"
 
 
 def coin_named(path: Path) -> tuple[str | None, str, bool]:
