@@ -123,5 +123,23 @@ def test_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "50 %" in screen.getvalue()
 
 
+def test_bars_make_way_for_lines_on_the_same_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    for on_screen in (True, False):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda seen=on_screen: seen)
+        with Bars() as bars:
+            live = bars._progress.live
+            assert live.is_started
+            with bars.hidden():
+                assert live.is_started is not on_screen
+            assert live.is_started
+        assert not live.is_started
+    monkeypatch.undo()
+    with Bars() as bars, bars.hidden():
+        pass
+
+
 def test_the_numbers_of_the_module_are_sane() -> None:
     assert 80 <= printing._WIDTH <= printing._WIDTH_MOST

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from airpocket.app.demo_market import STREAMS, events
-from airpocket.app.printing import console
+from airpocket.app.printing import console, show
 from airpocket.app.replaying import play
 from airpocket.errors import InputError
 from airpocket.store.tape import TapeWriter
@@ -36,11 +36,13 @@ def _show(path: Path, *, as_json: bool) -> None:
     frames = make_tape(path)
     if not as_json:
         out = console()
-        out.print(
+        show(
+            out,
             f"[bold]{frames:,} frames[/] of Binance, Bybit and OKX written to a tape in their own "
-            "wire formats,\nnow read back and played. The market in it is made up; the machinery "
-            "is what a real recording goes through.\n"
+            "wire formats, now read back and played. The market in it is made up; the machinery "
+            "is what a real recording goes through.",
         )
+        show(out, "")
     play(register.recordings_in(path)[0], as_json=as_json, verbose=False)
 
 

@@ -75,7 +75,8 @@ def run(sources: Sequence[Path], *, as_json: bool) -> None:
             if holding.broken is not None:
                 broken.append(holding.broken)
             whole += holding.held.values()
-            (_print_json if as_json else _print_text)(recording.label, holding)
+            with bars.hidden():
+                (_print_json if as_json else _print_text)(recording.label, holding)
     if not as_json and len(recordings) > 1:
         _print_sum(whole, len(recordings))
     for another in broken[1:]:

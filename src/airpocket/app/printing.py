@@ -9,6 +9,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Self, final
 
 from rich.console import Console
@@ -144,6 +145,8 @@ class Bars:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
 
     def __enter__(self) -> Self:
@@ -154,6 +157,18 @@ class Bars:
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bars off the screen while lines are printed on the same one."""
+        if self._progress is None or not sys.stdout.isatty():
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def of(self, label: Label) -> Callback | None:
         """Give the progress callback of a recording."""

@@ -58,13 +58,16 @@ def play(
     seen: set[str] = set()
     with Bars() as bars:
         for group in groups:
-            printed.begin(group, heading=len(groups) > 1)
+            with bars.hidden():
+                printed.begin(group, heading=len(groups) > 1)
             try:
                 for saying in replay_group(group, symbols=followed, progress_of=bars.of, seen=seen):
-                    printed.say(saying)
+                    with bars.hidden():
+                        printed.say(saying)
             except AirpocketError as error:
                 broken.append(error)
-            printed.end()
+            with bars.hidden():
+                printed.end()
     _require_seen(symbols, seen)
     if broken:
         for another in broken[1:]:
