@@ -38,7 +38,7 @@ BANNED_MODULES = {"pickle", "cPickle", "marshal", "shelve", "joblib", "dill", "y
 
 # What is over the house's measure, and why it may be.
 LONG_FILES = {
-    "detection/detector.py": 550,  # one state per scope, one place that decides
+    "detection/detector.py": 570,  # one state per scope, one place that decides
 }
 LONG_FUNCTIONS = {
     "detection/kernels.py:flow_step": 140,  # one pass over the streams, split by comments

@@ -45,7 +45,7 @@ def test_the_tape_holds_frames_of_three_venues(tape: Path) -> None:
 def test_it_shows_every_phase_in_facts_of_a_made_up_market(said: Said) -> None:
     assert (said.code, said.err) == (0, "")
     for coin in ("BTC", "ETH"):
-        steps = [line for line in said.out.splitlines() if f" {coin}/USDT:USDT: " in line]
+        steps = [line for line in said.out.splitlines() if f" {coin}/USDT:USDT longs: " in line]
         assert [line.split(": ")[1].split()[0] for line in steps] == [
             "cascade", "exhausted", "cascade", "exhausted", "snapback", "settled",
         ]  # fmt: skip

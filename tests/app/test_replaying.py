@@ -194,14 +194,20 @@ def test_groups_of_bins_are_headed(airpocket: Console, monkeypatch: pytest.Monke
     out = airpocket("replay", "x").out
     assert out.splitlines()[0] == "In bins of 1 s: ticks[red]"
     assert "In bins of 60 min: sums" in out
-    assert out.count("Nothing to tell: no cascade, no shock.") == 2
+    assert (
+        out.count("No cascade and no shock was seen; what these sources do not show is not known.")
+        == 2
+    )
     assert airpocket("replay", "--json", "x").out == ""
 
 
 def test_quiet_is_said(airpocket: Console, tmp_path: Path) -> None:
     path = liquidations(tmp_path / LIQUIDATIONS, cascade=False)
     said = airpocket("replay", path)
-    assert said.out == "Nothing to tell: no cascade, no shock.\n\n"
+    assert (
+        said.out
+        == "No cascade and no shock was seen; what these sources do not show is not known.\n\n"
+    )
 
 
 @pytest.mark.data

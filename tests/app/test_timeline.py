@@ -146,7 +146,10 @@ class TestAlerts:
 
 class TestClosing:
     def test_nothing_is_said_too(self) -> None:
-        assert shown(Timeline(SECOND_NS).closing()) == "Nothing to tell: no cascade, no shock.\n"
+        assert (
+            shown(Timeline(SECOND_NS).closing())
+            == "No cascade and no shock was seen; what these sources do not show is not known.\n"
+        )
 
     def test_the_severest_come_first_and_cascades_before_shocks(self) -> None:
         timeline = Timeline(SECOND_NS)

@@ -163,13 +163,16 @@ def play(
 
 
 def steps(said: Iterable[Transition], scope: str = AAA, kind: Kind = Kind.CASCADE) -> list[Phase]:
-    """Phases that a scope went through, without news within one and what only sets the scene."""
+    """Phases that a scope went through, without news within one and what only sets the scene.
+
+    Of its two sides, the one that cascaded is followed; the other goes its own way.
+    """
+    own = [told for told in said if told.scope == scope and told.kind is kind]
+    loud = [told.side for told in own if told.after is Phase.CASCADE] or [t.side for t in own[:1]]
     return [
         told.after
-        for told in said
-        if told.scope == scope
-        and told.kind is kind
-        and told.after not in {Phase.BUILDING, Phase.CALM, told.before}
+        for told in own
+        if told.side is loud[0] and told.after not in {Phase.BUILDING, Phase.CALM, told.before}
     ]
 
 

@@ -70,7 +70,7 @@ class AlertDesk:
         self._salt = (salt,) if salt else ()
         self._lone_shocks = lone_shocks
         self._pause_ns = pause_ns
-        self._open: dict[tuple[str, Kind], _Told] = {}
+        self._open: dict[tuple[str, Kind, Side | None], _Told] = {}
 
     def take(
         self, transitions: tuple[Transition, ...] | list[Transition]
@@ -85,7 +85,7 @@ class AlertDesk:
 
     def _stage(self, news: Transition) -> Stage | None:
         """Why a transition is news, or ``None`` if it is not."""
-        key = (news.scope, news.kind)
+        key = (news.scope, news.kind, news.side)
         episode = news.episode
         if episode is None:
             return None
@@ -105,11 +105,13 @@ class AlertDesk:
         return Stage.UPDATE
 
     def _tell(self, news: Transition, episode: Episode, stage: Stage) -> InformationalAlert:
-        key, signal = (news.scope, news.kind), _SIGNALS[news.kind]
+        key, signal = (news.scope, news.kind, news.side), _SIGNALS[news.kind]
         told = self._open.get(key)
         if told is None:
             onset = episode.onset_ns
-            told = self._open[key] = _Told(alert_id(signal, news.scope, onset, *self._salt))
+            sides = (news.side.value,) if news.side is not None else ()
+            name = alert_id(signal, news.scope, onset, *sides, *self._salt)
+            told = self._open[key] = _Told(name)
         told.sequence += 1
         told.time_ns = news.said_ns
         told.updates += stage is Stage.UPDATE

@@ -126,7 +126,7 @@ KINDS: Final[dict[FactName, Kind]] = {
     _N.LAST_EVENT: Kind((_U.UTC,), "Last event seen"),
     _N.PEAK_MINUTE_USD: Kind((_U.USD,), "Peak minute"),
     _N.WAVES: Kind((_U.COUNT,), "Waves"),
-    _N.WAVE_PEAK_USD: Kind((_U.USD,), "Peak of the last wave"),
+    _N.WAVE_PEAK_USD: Kind((_U.USD,), "Peak of the largest wave"),
     _N.MULTIPLE_OF_BASELINE: Kind((_U.MULTIPLE,), "Against its normal"),
     _N.BASELINE_USD_PER_BIN: Kind((_U.USD,), "Normal flow per bin"),
     _N.BIN_WIDTH: Kind((_U.SECONDS,), "Bin"),

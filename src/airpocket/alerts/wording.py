@@ -130,10 +130,10 @@ def sentences(alert: InformationalAlert) -> list[str]:
 
 
 def _cascade(alert: InformationalAlert) -> list[str]:
-    seen, since = _seen(alert), f"since {_clock(alert.onset_ns)}"
+    seen, since = _seen(alert), f"since {_began(alert)}"
     if alert.stage is Stage.ALL_CLEAR:
         return [
-            f"all clear: {_who(alert)}, cascade of {_clock(alert.onset_ns)} over{_after(alert)}",
+            f"all clear: {_who(alert)}, cascade of {_began(alert)} over{_after(alert)}",
             f"{seen}{_waves(alert)}",
             *_back(alert),
         ]
@@ -159,7 +159,7 @@ def _cascade(alert: InformationalAlert) -> list[str]:
 
 
 def _shock(alert: InformationalAlert) -> list[str]:
-    where, start = _where(alert), _clock(alert.onset_ns)
+    where, start = _where(alert), _began(alert)
     if alert.stage is Stage.ALL_CLEAR:
         return [
             f"all clear: {where}, price shock of {start} over{_after(alert)}",
@@ -362,6 +362,13 @@ def _names(value: object, shown: int = 6) -> str:
 
 def _span(window_ns: tuple[int, int] | None) -> str:
     return say_duration(window_ns[1] - window_ns[0]) if window_ns else ""
+
+
+def _began(alert: InformationalAlert) -> str:
+    """Say the onset: with its date where the day has changed since."""
+    day, today = iso(alert.onset_ns)[:10], iso(alert.time_ns)[:10]
+    clock = _clock(alert.onset_ns)
+    return clock if day == today else f"{day} {clock}"
 
 
 def _clock(time_ns: int) -> str:

@@ -80,7 +80,7 @@ def _phase_json(step: Transition) -> dict[str, Any]:
         "symbol": step.scope,
         "before": step.before.value,
         "phase": step.after.value,
-        "side": None if episode is None else _SIDES[episode.side],
+        "side": _SIDES[step.side if episode is None else episode.side],
         "time": iso(step.said_ns),
         "at": iso(step.at_ns),
         "onset": None if episode is None else iso(episode.onset_ns),

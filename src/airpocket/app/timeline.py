@@ -48,6 +48,9 @@ class Line(NamedTuple):
     hang: int = 0
 
 
+_NOTHING: Final = "No cascade and no shock was seen; what these sources do not show is not known."
+
+
 @final
 class Timeline:
     """Write sayings as lines; it remembers what was said, to say it once.
@@ -61,8 +64,8 @@ class Timeline:
 
     Examples
     --------
-    >>> Timeline(1_000_000_000).closing()
-    [Line(markup='Nothing to tell: no cascade, no shock.', hang=0)]
+    >>> len(Timeline(1_000_000_000).closing())
+    1
     """
 
     def __init__(self, width_ns: int, *, verbose: bool = False) -> None:
@@ -89,7 +92,7 @@ class Timeline:
     def closing(self) -> list[Line]:
         """Write the table of episodes, and what was kept back."""
         if not self._episodes:
-            return [Line("Nothing to tell: no cascade, no shock.")]
+            return [Line(_NOTHING)]
         told = [Line(""), *_table(self._episodes)]
         if self._hidden:
             steps = sum(self._hidden.values())
@@ -108,7 +111,8 @@ class Timeline:
         kind = " shock" if step.kind is Kind.SHOCK else ""
         moved = f"[{_STYLES[step.after]}]{step.after.value}[/] (was {step.before.value})"
         numbers = render.escape_terminal(" · ".join(_numbers(step)))
-        told = f"{self._clock(step.said_ns)}  {_name(step.scope)}{kind}: {moved}"
+        side = f" {step.side.value}s" if step.side is not None else ""
+        told = f"{self._clock(step.said_ns)}  {_name(step.scope)}{side}{kind}: {moved}"
         hang = 18 if self._dated else 10
         return [*self._date(step.said_ns), Line(f"{told}  [dim]{numbers}[/]", hang)]
 
@@ -149,6 +153,10 @@ class Timeline:
 def _numbers(step: Transition) -> Iterator[str]:
     """Give the figures behind a step; those it was held against where it opens something."""
     reading, opens = step.reading, step.after in {Phase.CASCADE, Phase.BUILDING}
+    again = step.before in {Phase.EXHAUSTED, Phase.SNAPBACK} and step.after is Phase.CASCADE
+    if again:
+        yield "the flow is back"  # a next wave is asked for flow, not for a new onset
+        opens = False
     if opens:
         yield f"score {_short(reading.score)} (needs {reading.threshold:g})"
     if reading.multiple is not None:

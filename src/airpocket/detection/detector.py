@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Final, TypeAlias, final
 
+from msgspec.structs import replace
+
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.episode import Ending, Kind, Phase, Reading, Transition
 from airpocket.detection.gauges import FlowScore
@@ -67,12 +69,13 @@ class Detector:
         self._said_ns = 0
         self._panel = Panel(config)
         self._judge = Judge(config, self._panel)
-        self._scopes: dict[str, Scope] = {}
+        # A cascade of longs and one of shorts of the same symbol are two: a side has its machine.
+        self._scopes: dict[tuple[str, Side | None], Scope] = {}
         self._shocks: dict[str, Scope] = {}
         self._gaps: list[Gap] = []
         self._closing: list[Gap] = []  # holes whose end is known, and still ahead
-        self._market = self._scope(self._scopes, MARKET, Kind.CASCADE)
-        self._market_shock = self._scope(self._shocks, MARKET, Kind.SHOCK)
+        self._market = self._forced(MARKET, None)
+        self._market_shock = self._shock(MARKET)
 
     # -- what comes in -------------------------------------------------------------------------
 
@@ -122,26 +125,31 @@ class Detector:
         return said
 
     def phases(self) -> dict[tuple[str, Kind], Phase]:
-        """Present phase of every scope that was fed."""
-        scopes = (*self._scopes.values(), *self._shocks.values())
-        return {(s.name, s.kind): s.machine.phase for s in scopes if s.rows or s.kind is Kind.SHOCK}
+        """Present phase of every symbol that was fed; of two sides, that of the louder one."""
+        told: dict[tuple[str, Kind], Phase] = {}
+        for scope in (*self._scopes.values(), *self._shocks.values()):
+            key, phase = (scope.name, scope.kind), scope.machine.phase
+            if (scope.rows or scope.kind is Kind.SHOCK) and told.get(key) in {None, Phase.CALM}:
+                told[key] = phase
+        return told
 
     def _take_forced(self, flow: ForcedFlow) -> None:
         name = flow.symbol or f"{flow.venue} {flow.raw_symbol}"
         if self._symbols is not None and name not in self._symbols and name != MARKET:
             return
-        scope = self._scope(self._scopes, name, Kind.CASCADE)
+        scope = self._forced(name, flow.side)
         if flow.width_ns > self.config.bin_ns:
             self._take_sum(scope, flow)
             return
-        self._add_sides(scope, flow)
+        # A feed that tells one side tells both: the other's history begins now, with nothing.
+        for side in (flow.side,) if flow.side is None else (Side.LONG, Side.SHORT):
+            self._see(self._forced(name, side), flow)
         row = scope.rows[flow.side]
-        self._see(scope, (flow.venue, flow.raw_symbol))
         self._panel.forced.set_live(row, live=True)
         scope.recent.append(flow)
         if scope.ledger is not None:
             scope.ledger.add_flow(flow)
-        if self._market.ledger is not None and scope is not self._market and not self._market.rows:
+        if self._market.ledger is not None and name != MARKET and not self._market.rows:
             self._market.ledger.add_flow(flow)
         if scope.units[flow.side] == "usd" and flow.usd is not None:
             self._panel.forced.put(row, flow.usd, flow.usd_squared)
@@ -152,16 +160,15 @@ class Detector:
         elif scope.units[flow.side] == "count":
             self._panel.forced.put(row, flow.count or 0, flow.count or 0)
 
-    def _add_sides(self, scope: Scope, flow: ForcedFlow) -> None:
-        """Begin the history of a feed's sides: one that tells one tells both, the other nothing."""
-        for side in (flow.side,) if flow.side is None else (Side.LONG, Side.SHORT):
-            if side not in scope.rows:
-                scope.rows[side] = self._panel.forced.row((scope.name, side))
-                scope.units[side] = "usd" if flow.usd is not None else "count"
-                self._panel.forced.set_live(scope.rows[side], live=True)
+    def _see(self, scope: Scope, flow: ForcedFlow) -> None:
+        """Note that a source speaks of a side, be it that nothing was closed."""
+        if scope.side not in scope.rows:
+            scope.rows[scope.side] = self._panel.forced.row((scope.name, scope.side))
+            scope.units[scope.side] = "usd" if flow.usd is not None else "count"
+            self._panel.forced.set_live(scope.rows[scope.side], live=True)
+        self._hear(scope, (flow.venue, flow.raw_symbol))
 
-    def _see(self, scope: Scope, source: tuple[str, str]) -> None:
-        """Note that a source speaks. It tells both sides: the other one is silent, not lost."""
+    def _hear(self, scope: Scope, source: tuple[str, str]) -> None:
         if not scope.sources.get(source):
             scope.sources[source] = True
             for row in scope.all_rows():
@@ -185,7 +192,7 @@ class Detector:
                     scope.ledger.legs[source].see(bar.low, low_ns, bar.high, high_ns, bar.close)
         if not fine or bar.trades is None:
             return
-        for scope in (self._scope(self._shocks, name, Kind.SHOCK), self._market_shock):
+        for scope in (self._shock(name), self._market_shock):
             scope.sources[source] = True
             if scope.ledger is not None and bar.trades:
                 scope.ledger.add_trades(bar.venue, start_ns, bar.trades, bar.usd)
@@ -236,7 +243,7 @@ class Detector:
             self._closing.remove(gap)
             for scope in self._scopes.values():
                 for key in [key for key in scope.sources if concerns(gap, scope.name, key)]:
-                    self._see(scope, key)
+                    self._hear(scope, key)
 
     def _lose_forced(self, scope: Scope, gap: Gap) -> None:
         lose(scope, gap, [key for key in scope.sources if concerns(gap, scope.name, key)])
@@ -291,7 +298,8 @@ class Detector:
 
     def _is_fed(self, symbol: str) -> bool:
         """Tell whether forced flow of a symbol is seen: then nothing need be inferred."""
-        return symbol in self._scopes and bool(self._scopes[symbol].rows)
+        sides = (self._scopes.get((symbol, side)) for side in (Side.LONG, Side.SHORT, None))
+        return any(scope is not None and scope.rows for scope in sides)
 
     def _is_hot(self, scope: Scope, score: float) -> bool:
         needed = self.config.score_alone * self.config.building_share / 2.0
@@ -404,6 +412,8 @@ class Detector:
             if after is Phase.SETTLED:
                 ledger.ending, ledger.end_ns = Ending.SETTLED, condition.end_ns
         over = condition.blind and self._ended_for_good(scope)
+        if after is Phase.SETTLED and condition.settled_multiple is not None:
+            reading = replace(reading, multiple=condition.settled_multiple)
         if after is not None and not over:
             said.append(self._transition(scope, before, after, condition.end_ns, reading))
         if after is None and before is Phase.CASCADE and ledger is not None and ledger.has_news():
@@ -497,23 +507,28 @@ class Detector:
         self, scope: Scope, before: Phase, after: Phase, at_ns: int, reading: Reading
     ) -> Transition:
         return Transition(
-            scope=scope.name, kind=scope.kind, before=before, after=after, at_ns=at_ns,
-            said_ns=max(self._said_ns, at_ns), reading=reading,
+            scope=scope.name, kind=scope.kind, side=scope.side, before=before, after=after,
+            at_ns=at_ns, said_ns=max(self._said_ns, at_ns), reading=reading,
             episode=None if scope.ledger is None else scope.ledger.tell(),
             gap=scope.gap if after is Phase.UNKNOWN else None,
         )  # fmt: skip
 
-    def _scope(self, scopes: dict[str, Scope], name: str, kind: Kind) -> Scope:
-        scope = scopes.get(name)
+    def _forced(self, name: str, side: Side | None) -> Scope:
+        scope = self._scopes.get((name, side))
         if scope is None:
-            scope = scopes[name] = Scope(name, kind, self.config)
+            scope = self._scopes[name, side] = Scope(name, Kind.CASCADE, self.config, side=side)
+        return scope
+
+    def _shock(self, name: str) -> Scope:
+        scope = self._shocks.get(name)
+        if scope is None:
+            scope = self._shocks[name] = Scope(name, Kind.SHOCK, self.config)
         return scope
 
     def _open_scopes(self) -> Iterator[Scope]:
-        for scopes in (self._scopes, self._shocks):
-            for scope in scopes.values():
-                if scope.ledger is not None:
-                    yield scope
+        for scope in (*self._scopes.values(), *self._shocks.values()):
+            if scope.ledger is not None:
+                yield scope
 
     def _forget(self) -> None:
         """Drop what no onset can reach any more."""

@@ -151,6 +151,7 @@ class Transition(Struct, frozen=True, kw_only=True):
 
     ``before`` equals ``after`` where nothing but the size has changed: the flow has grown tenfold
     since something was last said, or auto-deleveraging has begun.
+    ``side`` is that of the flow followed, ``None`` for shocks and where the feed does not say.
     ``at_ns`` is the end of the bin in which the condition was met, ``said_ns`` when the data
     allowed to say so (sparse records prove the silence before them only when they come).
     ``reading`` holds its numbers, ``gap`` what was not seen if the step leads to ``UNKNOWN``.
@@ -158,6 +159,7 @@ class Transition(Struct, frozen=True, kw_only=True):
 
     scope: str
     kind: Kind
+    side: Side | None = None
     before: Phase
     after: Phase
     at_ns: int

@@ -46,11 +46,12 @@ class Judge:
     def loudest_rows(self, scopes: Iterable[Scope]) -> dict[str, int]:
         """Row of the side with the highest score, for each symbol that is fed."""
         scores: list[float] = self.panel.forced.scores().tolist()
-        return {
-            scope.name: max(scope.all_rows(), key=scores.__getitem__)
-            for scope in scopes
-            if scope.rows and scope.name != MARKET
-        }
+        loudest: dict[str, int] = {}
+        for scope in scopes:
+            for row in scope.all_rows() if scope.name != MARKET else ():
+                if scope.name not in loudest or scores[row] > scores[loudest[scope.name]]:
+                    loudest[scope.name] = row
+        return loudest
 
     def sum_of_symbols(
         self, market: Scope, scopes: Iterable[Scope]
@@ -59,7 +60,7 @@ class Judge:
         rows: dict[Side | None, list[int]] = {}
         for scope in scopes:
             for side, row in scope.rows.items():
-                if scope is not market and scope.units[side] == "usd":
+                if scope.name != market.name and scope.units[side] == "usd":
                     rows.setdefault(side, []).append(row)
         if not rows:
             return None, None
@@ -134,11 +135,14 @@ class Judge:
             )
         span = config.bins(config.recent_ns)
         quiet = flow_back = rekindles = False
+        settled_multiple = None
         if baseline is not None:
             normal = config.exhausted_multiple * baseline
             quiet = flow.recent < max(normal * span, config.exhausted_share * ledger.peak)
             settled = ledger.flow_since(end_ns - config.settled_ns)
             flow_back = settled <= normal * config.bins(config.settled_ns)
+            if baseline > 0.0:
+                settled_multiple = settled / (baseline * config.bins(config.settled_ns))
             rekindles = flow.recent >= max(
                 config.rekindled_multiple * baseline * span, config.rekindled_share * ledger.peak
             )
@@ -146,6 +150,7 @@ class Judge:
         share = self.panel.depth[coin_of(scope.name)].share()
         return Condition(
             end_ns=end_ns, opens=opens, readiness=flow.score / threshold, quiet=quiet,
+            settled_multiple=settled_multiple,
             flow_back=flow_back, rekindles=rekindles, regained=None if told is None else told[1],
             price_calm=self.panel.is_price_calm(scope.name) if quiet else None,
             depth_back=None if share is None else share >= config.settled_depth, blind=blind,

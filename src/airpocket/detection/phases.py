@@ -15,10 +15,10 @@ class Condition(Struct, frozen=True, kw_only=True):
 
     ``opens``: flow and price pass every threshold of an onset. ``readiness``: score over the
     score needed. ``quiet``: recent flow is back at its baseline, or nothing beside the episode's
-    peak. ``flow_back``: so is its mean over the whole settling time. Without a baseline neither
-    can be said. ``rekindles``: a next wave has the size of one. ``regained``: part of the price
-    leg taken back. ``price_calm``, ``depth_back``: back in the normal band (``None``: not
-    observed, so it cannot object). ``blind``: nothing is observed.
+    peak. ``flow_back``: so is its mean over the whole settling time, ``settled_multiple`` of the
+    baseline. Without a baseline neither can be said. ``rekindles``: a next wave has the size of
+    one. ``regained``: part of the price leg taken back. ``price_calm``, ``depth_back``: back in
+    the normal band (``None``: not observed, so it cannot object). ``blind``: nothing is observed.
     """
 
     end_ns: int
@@ -26,6 +26,7 @@ class Condition(Struct, frozen=True, kw_only=True):
     readiness: float
     quiet: bool = False
     flow_back: bool = False
+    settled_multiple: float | None = None
     rekindles: bool = False
     regained: float | None = None
     price_calm: bool | None = None

@@ -24,9 +24,14 @@ class Scope:
         What it is fed by.
     config
         Thresholds of its machine.
+    side
+        Side of the forced flow it follows; ``None`` if the feed does not say, or for a shock.
     """
 
-    def __init__(self, name: str, kind: Kind, config: DetectorConfig) -> None:
+    def __init__(
+        self, name: str, kind: Kind, config: DetectorConfig, *, side: Side | None = None
+    ) -> None:
+        self.side = side
         self.name = name
         self.kind = kind
         self.machine = PhaseMachine(config)

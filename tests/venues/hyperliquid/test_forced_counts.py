@@ -45,7 +45,7 @@ def test_bins_by_method_on_the_grid_of_the_event(tmp_path: Path) -> None:
         (START + 63 * SECOND_NS, Method.ADL, 1, None),
     ]
     for flow in flows:
-        assert (flow.side, flow.usd, flow.coverage) == (None, None, Coverage.CENSUS)
+        assert (flow.side, flow.usd, flow.coverage) == (None, None, Coverage.SAMPLED)
         assert (flow.symbol, flow.raw_symbol, flow.width_ns) == ("*", "*", SECOND_NS)
     assert [f.raw_ref.ordinal for f in flows if f.raw_ref is not None] == [1, 2, 2, 3]
 

@@ -12,7 +12,7 @@ It has no side, coin, price or dollars. How it is read:
   fill, not with a second of the clock. Known from the first ADL, 61.7045 s after the start, which
   is counted in second 61, and from ten bursts with their exact times in another file.
 - *Off the book only.* Forced orders that other traders filled say "Close Long" and carry no such
-  ``dir``; they are not in these counts.
+  ``dir``; they are not in these counts, which are lower bounds of all that was forced.
 - A position that the vault took over and then was deleveraged out of is a trade in each: these are
   forced trades, not positions closed.
 """
@@ -119,7 +119,7 @@ class ForcedCounts:
                 count=count,
                 usd=None,
                 method=method,
-                coverage=Coverage.CENSUS,
+                coverage=Coverage.SAMPLED,
                 first_ns=first_ns if is_here else None,
             )
 
@@ -142,7 +142,7 @@ class ForcedCounts:
                 count=count,
                 usd=usd,
                 method=method,
-                coverage=Coverage.CENSUS,
+                coverage=Coverage.SAMPLED,
             )
 
     def _gap(self, from_ns: int, to_ns: int | None, at_ns: int, proven_by: str) -> Gap:
