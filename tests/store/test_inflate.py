@@ -42,7 +42,7 @@ def test_pieces_of_a_bomb_stay_small() -> None:
     assert max(sizes) <= 1 << 20
 
 
-@pytest.mark.parametrize("garbage", [b"x" * 10, gzip.compress(b"y")[:9]])
+@pytest.mark.parametrize("garbage", [b"x" * 10, gzip.compress(b"y", mtime=0)[:9]])
 def test_garbage_after_a_member_is_not_passed_over(garbage: bytes) -> None:
     with pytest.raises((EOFError, zlib.error)):
         drained(gzip.compress(b"x" * 100) + garbage)
