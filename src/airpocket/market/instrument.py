@@ -156,6 +156,22 @@ class Catalogue:
         venue = table.get("venue", toml.parent.name)
         return cls(_instrument(venue, row, toml) for row in table.get("instruments", ()))
 
+    def learn(self, instruments: Iterable[Instrument]) -> tuple[Instrument, ...]:
+        """Take in what a venue says of its instruments today.
+
+        What is known stays: a shipped row is dated and sourced. The wires that hold this catalogue
+        know the new ones from their next frame on.
+
+        Returns
+        -------
+        tuple of Instrument
+            The rows that are new.
+        """
+        fresh = tuple(row for row in instruments if row.raw_symbol not in self._rows)
+        for row in fresh:
+            self._rows[row.raw_symbol] = (row,)
+        return fresh
+
     def find(self, raw_symbol: str, at_ns: int | None = None) -> Instrument | None:
         """Find the row that holds at a time, or ``None``: an unknown instrument."""
         rows = self._rows.get(raw_symbol)

@@ -6,11 +6,22 @@ from pathlib import Path
 from typing import Final, cast
 
 from airpocket.errors import AirpocketError, InputError, SourceError
+from airpocket.market.instrument import Catalogue
 from airpocket.market.source import Archive, Recording
+from airpocket.market.stream import StreamRules
 from airpocket.market.wire import Wire
 from airpocket.store import files
 
-__all__ = ["VENUES", "archives", "open_recording", "open_wire", "recordings_in"]
+__all__ = [
+    "LIVE",
+    "VENUES",
+    "archives",
+    "catalogue_of",
+    "open_recording",
+    "open_streams",
+    "open_wire",
+    "recordings_in",
+]
 
 VENUES: Final[dict[str, str]] = {
     "aster": "aster",
@@ -29,12 +40,22 @@ VENUES: Final[dict[str, str]] = {
 }
 """Venue ids with a wire, and their folder."""
 
+LIVE: Final = ("binance", "bybit", "okx", "hyperliquid")
+"""Venues that can be followed live: those whose folder has ``streams``."""
+
 _BESIDE_TAPE: Final = (".tape-lock", ".tape-wal", ".tape-shm", ".tape-journal")
 _ARCHIVES: Final = ("tape", "hyperliquid", "binance", "tardis", "aave", "compound", "coinglass")
 
 
-def open_wire(venue: str) -> Wire:
+def open_wire(venue: str, catalogue: Catalogue | None = None) -> Wire:
     """Open the wire of a venue: the memory of one new connection.
+
+    Parameters
+    ----------
+    venue
+        One of :data:`VENUES`.
+    catalogue
+        Instruments instead of the shipped ones, for venues in :data:`LIVE`.
 
     Raises
     ------
@@ -50,7 +71,44 @@ def open_wire(venue: str) -> Wire:
     if folder is None:
         raise InputError(f"{venue!r} is not a venue airpocket reads: {', '.join(sorted(VENUES))}")
     module = importlib.import_module(f"airpocket.venues.{folder}.wire")
-    return cast("Wire", module.open_wire())
+    return cast("Wire", module.open_wire() if catalogue is None else module.open_wire(catalogue))
+
+
+def open_streams(venue: str) -> StreamRules:
+    """Tell how a venue is followed live.
+
+    Raises
+    ------
+    InputError
+        If it cannot be; the message lists those that can.
+
+    Examples
+    --------
+    >>> open_streams("okx").venue
+    'okx'
+    """
+    if venue not in LIVE:
+        raise InputError(f"{venue!r} cannot be followed live: {', '.join(sorted(LIVE))} can")
+    module = importlib.import_module(f"airpocket.venues.{VENUES[venue]}.streams")
+    return cast("StreamRules", module.open_streams())
+
+
+def catalogue_of(venue: str) -> Catalogue:
+    """Load the shipped instruments of a venue, as a catalogue that may learn.
+
+    Raises
+    ------
+    InputError
+        If there is no such venue.
+
+    Examples
+    --------
+    >>> catalogue_of("okx").find("BTC-USDT-SWAP").contract_value
+    0.01
+    """
+    if venue not in VENUES:
+        raise InputError(f"{venue!r} is not a venue airpocket reads: {', '.join(sorted(VENUES))}")
+    return Catalogue.load(Path(__file__).parent / VENUES[venue] / "venue.toml")
 
 
 def archives() -> Iterator[Archive]:

@@ -232,7 +232,14 @@ class BinanceWire:
             answer.rejected.append(f"{where}unknown frame with the fields: {names or 'none'}")
 
 
-def open_wire() -> BinanceWire:
-    """Open a connection's wire with the shipped catalogue and rules."""
+def open_wire(catalogue: Catalogue | None = None) -> BinanceWire:
+    """Open a connection's wire with the shipped catalogue and rules.
+
+    Parameters
+    ----------
+    catalogue
+        Instruments instead of the shipped ones.
+    """
     toml = Path(__file__).with_name("venue.toml")
-    return BinanceWire(Catalogue.load(toml), FeedRules.load(toml))
+    known = Catalogue.load(toml) if catalogue is None else catalogue
+    return BinanceWire(known, FeedRules.load(toml))

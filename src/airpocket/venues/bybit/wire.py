@@ -235,10 +235,17 @@ class BybitWire:
         return Decoded(events, rejected, None, tuple(notes))
 
 
-def open_wire() -> BybitWire:
-    """Open a wire with the shipped instruments and feed rules."""
+def open_wire(catalogue: Catalogue | None = None) -> BybitWire:
+    """Open a wire with the shipped instruments and feed rules.
+
+    Parameters
+    ----------
+    catalogue
+        Instruments instead of the shipped ones.
+    """
     toml = Path(__file__).with_name("venue.toml")
-    return BybitWire(Catalogue.load(toml), FeedRules.load(toml))
+    known = Catalogue.load(toml) if catalogue is None else catalogue
+    return BybitWire(known, FeedRules.load(toml))
 
 
 def _reply(envelope: messages.Envelope) -> Decoded:

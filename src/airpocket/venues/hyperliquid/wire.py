@@ -65,10 +65,17 @@ _OTHERS: Final = {"A": Taker.BUY, "B": Taker.SELL}
 _GREETING: Final = b"Websocket connection established."  # plain text; some servers say it
 
 
-def open_wire() -> "HyperliquidWire":
-    """Make a wire that knows the shipped instruments and feed rules."""
+def open_wire(catalogue: Catalogue | None = None) -> "HyperliquidWire":
+    """Make a wire that knows the shipped instruments and feed rules.
+
+    Parameters
+    ----------
+    catalogue
+        Instruments instead of the shipped ones.
+    """
     toml = Path(__file__).with_name("venue.toml")
-    return HyperliquidWire(Catalogue.load(toml), FeedRules.load(toml))
+    known = Catalogue.load(toml) if catalogue is None else catalogue
+    return HyperliquidWire(known, FeedRules.load(toml))
 
 
 @final

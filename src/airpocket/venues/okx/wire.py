@@ -333,10 +333,17 @@ class OkxWire:
         return Decoded(events, rejected, None, tuple(notes))
 
 
-def open_wire() -> OkxWire:
-    """Open a wire with the shipped instruments and feed rules."""
+def open_wire(catalogue: Catalogue | None = None) -> OkxWire:
+    """Open a wire with the shipped instruments and feed rules.
+
+    Parameters
+    ----------
+    catalogue
+        Instruments instead of the shipped ones.
+    """
     toml = Path(__file__).with_name("venue.toml")
-    return OkxWire(Catalogue.load(toml), FeedRules.load(toml))
+    known = Catalogue.load(toml) if catalogue is None else catalogue
+    return OkxWire(known, FeedRules.load(toml))
 
 
 def _lacking(

@@ -1,0 +1,1 @@
+"""The sockets: feeds that cannot fail silently, and delivery that cannot forget."""
