@@ -7,6 +7,7 @@
     │   ├── SourceError       a file or folder that is not a readable recording
     │   └── LimitError        a size limit was passed (inflated bytes, nesting, entries)
     ├── TapeError             the tape cannot promise what it promises
+    ├── StateError            the state file cannot
     └── FactsOnlyError        an alert tried to say something that is not a fact
 
 Bad *frames* never raise: exchange data is untrusted, so a wire returns what it could not use
@@ -19,6 +20,7 @@ __all__ = [
     "InputError",
     "LimitError",
     "SourceError",
+    "StateError",
     "TapeError",
 ]
 
@@ -41,6 +43,10 @@ class LimitError(InputError):
 
 class TapeError(AirpocketError):
     """The tape cannot be opened, written or trusted."""
+
+
+class StateError(AirpocketError):
+    """The state (alerts, outbox, subscriptions) cannot be opened, written or trusted."""
 
 
 class FactsOnlyError(AirpocketError):
