@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from airpocket.errors import InputError, SourceError, TapeError
+from airpocket.store.file_lock import hold, lock_path
 from airpocket.store.tape_format import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
 __all__ = ["damaged", "in_words", "lock", "open_to_read", "open_to_write", "rows", "transaction"]
@@ -81,29 +82,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 def lock(path: Path) -> sqlite3.Connection:
     """Become the only writer of a tape until the connection returned is closed.
 
-    The lock is SQLite's own, on an empty file beside the tape: it works on every platform, ends
-    with the process however that dies, and leaves readers alone. The file stays: to remove it
-    would let two writers lock two files of one name.
-
     Raises
     ------
     TapeError
         If another writer has it.
     """
-    beside = path.with_name(path.name + "-lock")
-    with in_words(beside):
-        holder = sqlite3.connect(beside, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        with in_words(beside):
-            holder.execute("PRAGMA journal_mode=MEMORY")
-            holder.execute("BEGIN EXCLUSIVE")
-    except TapeError as error:
-        holder.close()
-        if _code(error.__cause__) == sqlite3.SQLITE_BUSY:
-            raise TapeError(
-                f"{path} is being written by another program: stop it, or write another tape"
-            ) from error
-        raise
+    with in_words(lock_path(path)):
+        holder = hold(path)
+    if holder is None:
+        raise TapeError(
+            f"{path} is being written by another program: stop it, or write another tape"
+        )
     return holder
 
 
