@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage
-from airpocket.alerts.desk import LONE_SHOCKS, UPDATES_MOST, AlertDesk, facts_of, is_lone
+from airpocket.alerts.desk import LONE_SHOCKS, UPDATES_MOST, AlertDesk, is_lone
+from airpocket.alerts.episode_facts import facts_of
 from airpocket.alerts.fact import FactName
 from airpocket.alerts.linter import violations
 from airpocket.alerts.names import instrument_label
