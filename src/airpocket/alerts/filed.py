@@ -21,7 +21,7 @@ from airpocket.store.state_tables import (
     WAITING,
 )
 
-__all__ = ["Told", "forget", "history", "open_alerts", "read"]
+__all__ = ["Told", "channels_of", "forget", "history", "last_of_open", "open_alerts", "read"]
 
 _ENDS: Final = (Stage.ALL_CLEAR.value, Stage.FEED_ENDED.value)
 _DECODER: Final = msgspec.json.Decoder(InformationalAlert)
@@ -90,6 +90,25 @@ def open_alerts(state: State) -> list[OpenAlert]:
             )
         )  # fmt: skip
     return found
+
+
+def last_of_open(state: State) -> list[InformationalAlert]:
+    """Last alert of each id that has not ended, the oldest id first."""
+    with state.transaction() as connection:
+        rows = connection.execute(_open_ids()).all()
+    return [alert for row in rows if (alert := _readable(row.body)) is not None]
+
+
+def channels_of(state: State, alert_id: str) -> tuple[str, ...]:
+    """Channels that anything was filed for under an id, in order."""
+    found = (
+        select(OUTBOX.c.channel)
+        .join(ALERT, ALERT.c.place == OUTBOX.c.alert)
+        .where(ALERT.c.alert_id == alert_id)
+        .order_by(OUTBOX.c.place)
+    )
+    with state.transaction() as connection:
+        return tuple(dict.fromkeys(connection.execute(found).scalars()))
 
 
 def forget(state: State, before_ns: int) -> int:

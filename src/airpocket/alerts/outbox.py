@@ -20,7 +20,15 @@ from sqlalchemy import Row, Select, delete, exists, func, select, update
 from sqlalchemy.engine import Connection
 
 from airpocket.alerts.alert import InformationalAlert, Signal, rechecked
-from airpocket.alerts.filed import Told, forget, history, open_alerts, read
+from airpocket.alerts.filed import (
+    Told,
+    channels_of,
+    forget,
+    history,
+    last_of_open,
+    open_alerts,
+    read,
+)
 from airpocket.alerts.message import NAME_MOST, as_kept, message_id, require_channel
 from airpocket.alerts.open_alert import OpenAlert
 from airpocket.errors import AirpocketError, InputError
@@ -255,14 +263,7 @@ class Outbox:
 
     def channels_of(self, alert_id: str) -> tuple[str, ...]:
         """Channels that anything was filed for under an id, in order."""
-        found = (
-            select(OUTBOX.c.channel)
-            .join(ALERT, ALERT.c.place == OUTBOX.c.alert)
-            .where(ALERT.c.alert_id == alert_id)
-            .order_by(OUTBOX.c.place)
-        )
-        with self._state.transaction() as connection:
-            return tuple(dict.fromkeys(connection.execute(found).scalars()))
+        return channels_of(self._state, alert_id)
 
     def history(
         self, most: int = 50, *, signal: Signal | None = None, symbol: str | None = None
@@ -290,6 +291,10 @@ class Outbox:
         """
         wanted = {Signal.LIQUIDATION_CASCADE, Signal.SHOCK} if signal is None else {signal}
         return [one for one in open_alerts(self._state) if one.signal in wanted]
+
+    def last_of_open(self, signal: Signal) -> list[InformationalAlert]:
+        """Last alert of each open id of a signal, the oldest id first (for the health desk)."""
+        return [one for one in last_of_open(self._state) if one.signal is signal]
 
     def give_up(self, now_ns: int, *, after_ns: int = KEEP_LEAST_NS) -> int:
         """Refuse what has waited too long, channels that are held back included.
