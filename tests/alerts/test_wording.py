@@ -250,7 +250,10 @@ def test_feed_health_says_what_cannot_be_seen() -> None:
         "Totals are lower bounds.",
     ]
     told = sentences(alert(channel, signal=Signal.FEED_HEALTH, stage=Stage.ALL_CLEAR))
-    assert told[0] == "Feed back: liquidations live again, after a gap from 20:00 UTC to 21:00 UTC."
+    assert (
+        told[0]
+        == "Feed back: liquidations live again, after a gap from 20:00 UTC to 21:00 UTC (60 min)."
+    )
     assert (
         sentences(alert(silent, signal=Signal.FEED_HEALTH, stage=Stage.FEED_ENDED))[0]
         == "Feed ended: okx feed."

@@ -87,7 +87,13 @@ class FactName(StrEnum):
     VENUES_THROTTLED = "venues_throttled"
     VENUES_SILENT = "venues_silent"
     FEED_STATE = "feed_state"
+    FEED_VENUES = "feed_venues"  # whose feed a notice is about
     FEED_CHANNEL = "feed_channel"
+    FEED_CHANNELS = "feed_channels"
+    FEED_CHANNELS_BACK = "feed_channels_back"
+    FEED_SYMBOLS = "feed_symbols"  # where single instruments are concerned, not the whole channel
+    FEED_CAUSE = "feed_cause"
+    FEED_DROPS = "feed_drops"
     FEED_GAP = "feed_gap"
     FEED_GAP_FROM = "feed_gap_from"
     FEED_GAP_TO = "feed_gap_to"
@@ -113,6 +119,10 @@ def _words(*words: str) -> frozenset[str]:
     return frozenset(str.__str__(word) for word in words)
 
 
+_CHANNELS: Final = _words(
+    *("liquidations", "trades", "mark", "funding", "open_interest", "depth", "bars"),
+    *("instruments", "clock", "tape", "other"),
+)
 _N, _U = FactName, Unit
 KINDS: Final[dict[FactName, Kind]] = {
     _N.OBSERVED_USD: Kind((_U.USD,), "Liquidated"),
@@ -164,11 +174,21 @@ KINDS: Final[dict[FactName, Kind]] = {
     _N.VENUES_THROTTLED: Kind((_U.VENUES,), "Venues throttled"),
     _N.VENUES_SILENT: Kind((_U.VENUES,), "Venues silent"),
     _N.FEED_STATE: Kind((_U.WORD,), "Feed", _words(*HealthState)),
-    _N.FEED_CHANNEL: Kind(
+    _N.FEED_VENUES: Kind((_U.VENUES,), "Feed of"),
+    _N.FEED_CHANNEL: Kind((_U.WORD,), "Channel", _CHANNELS),
+    _N.FEED_CHANNELS: Kind((_U.WORDS,), "Channels", _CHANNELS),
+    _N.FEED_CHANNELS_BACK: Kind((_U.WORDS,), "Channels back", _CHANNELS),
+    _N.FEED_SYMBOLS: Kind((_U.SYMBOLS,), "Instruments concerned"),
+    _N.FEED_CAUSE: Kind(
         (_U.WORD,),
-        "Channel",
-        _words("liquidations", "trades", "mark", "funding", "open_interest", "depth", "bars"),
+        "Cause",
+        _words(
+            *("address", "certificate", "clock_skew", "disconnected", "disk_full", "forbidden"),
+            *("name_unknown", "no_answer", "rate_limited", "refused", "region", "silent"),
+            *("suspended", "unavailable", "unreadable"),
+        ),
     ),
+    _N.FEED_DROPS: Kind((_U.COUNT,), "Interruptions"),
     _N.FEED_GAP: Kind((_U.WORD,), "Gap in the feed", _words(*GapCause)),
     _N.FEED_GAP_FROM: Kind((_U.UTC,), "Gap from"),
     _N.FEED_GAP_TO: Kind((_U.UTC,), "Gap to"),

@@ -235,6 +235,12 @@ def _rows(alert: InformationalAlert) -> list[tuple[str, str]]:
 
 
 def _head(alert: InformationalAlert) -> list[tuple[str, str]]:
+    if alert.signal is Signal.FEED_HEALTH:  # of no instrument, and in no phase of a market
+        return [
+            ("Signal", f"{alert.signal.value}, {alert.stage.value}"),
+            ("Known", _moment(alert.time_ns)),
+            ("Began", _moment(alert.onset_ns)),
+        ]
     where = "whole market" if alert.scope == EVERYTHING else alert.scope
     head = [
         ("Signal", f"{alert.signal.value}, {alert.stage.value}, phase {alert.phase}"),

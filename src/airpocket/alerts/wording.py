@@ -10,7 +10,9 @@ from typing import Final
 
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage
 from airpocket.alerts.fact import KINDS, Fact, FactName, Unit, fact
+from airpocket.alerts.feed_wording import feed_sentences
 from airpocket.alerts.names import EVERYTHING, base_of
+from airpocket.alerts.phrases import cut_off, listed, say_clock, say_names
 from airpocket.market.events import Coverage
 from airpocket.units import SECOND_NS, iso, say_duration, say_usd
 
@@ -115,7 +117,7 @@ def _at(one: Fact, alert: InformationalAlert) -> str:
     if one.name is not _N.PRICE_EXTREME_TIME or not isinstance(one.value, int):
         return say(one)
     same_day = iso(one.value)[:10] == iso(alert.onset_ns)[:10]
-    return _clock(one.value) if same_day else say(one)
+    return say_clock(one.value) if same_day else say(one)
 
 
 def _brief(one: Fact) -> str:
@@ -140,7 +142,7 @@ def _cascade(alert: InformationalAlert) -> list[str]:
     if alert.stage is Stage.FEED_ENDED:
         return [
             f"feed ended, outcome unknown: {_who(alert)}, {seen} {since}",
-            *_cut_off(alert),
+            *cut_off(alert),
             _price(alert),
             _auto_deleveraging(alert),
             _multiple(alert),
@@ -154,7 +156,7 @@ def _cascade(alert: InformationalAlert) -> list[str]:
         _depth(alert),
         _auto_deleveraging(alert),
         _open_interest(alert),
-        _listed(alert, _N.VENUES_THROTTLED, "throttled"),
+        listed(alert, _N.VENUES_THROTTLED, "throttled"),
     ]
 
 
@@ -171,7 +173,7 @@ def _shock(alert: InformationalAlert) -> list[str]:
     if alert.stage is Stage.FEED_ENDED:
         return [
             f"feed ended, outcome unknown: price shock, {moved}, since {start}",
-            *_cut_off(alert),
+            *cut_off(alert),
             inferred,
         ]
     still = "price shock" if alert.stage is Stage.OPEN else "price shock, update"
@@ -183,25 +185,6 @@ def _shock(alert: InformationalAlert) -> list[str]:
         _depth(alert),
         _silent(alert),
     ]
-
-
-def _feed_health(alert: InformationalAlert) -> list[str]:
-    channel = str(alert.value(_N.FEED_CHANNEL) or "feed").replace("_", " ")
-    venues = _names(alert.value(_N.VENUES_SILENT))
-    state = "silent" if venues else str(alert.value(_N.FEED_STATE) or "suspect")
-    about = f"{venues} {channel}".strip()
-    start, live = _clock(alert.onset_ns), _listed(alert, _N.VENUES_LIVE, "live")
-    if alert.stage is Stage.ALL_CLEAR:
-        return [
-            f"feed back: {channel} live again, after a gap from {start} to {_clock(alert.time_ns)}",
-            "what happened in the gap was not seen",
-            live,
-        ]
-    if alert.stage is Stage.FEED_ENDED:
-        return [f"feed ended: {about}", *_cut_off(alert), live]
-    if state == "throttled":
-        return [f"feed health: {about} throttled since {start}", "totals are lower bounds", live]
-    return [f"feed health: {about} {state} since {start}", "what happens there is not seen", live]
 
 
 def _state(alert: InformationalAlert) -> str:
@@ -251,7 +234,7 @@ def _seen(alert: InformationalAlert) -> str:
 
 def _venues(one: Fact) -> str:
     venues = dict.fromkeys(part.partition(":")[0] for part in (one.source or "").split(", "))
-    return _names(tuple(venues), shown=3)
+    return say_names(tuple(venues), shown=3)
 
 
 def _multiple(alert: InformationalAlert, what: str = "") -> str:
@@ -299,13 +282,7 @@ def _proof(alert: InformationalAlert) -> str:
     later = "later events show it" if back != words else ""
     if not back:
         return later
-    return f"back to normal: {_names(back)}" + (f" ({later})" if later else "")
-
-
-def _cut_off(alert: InformationalAlert) -> list[str]:
-    last = alert.value(_N.LAST_EVENT) or alert.value(_N.FEED_GAP_FROM)
-    when = f"nothing seen after {_clock(last)}" if isinstance(last, int) else ""
-    return [when, "this is not an all-clear"]
+    return f"back to normal: {say_names(back)}" + (f" ({later})" if later else "")
 
 
 def _auto_deleveraging(alert: InformationalAlert) -> str:
@@ -313,7 +290,7 @@ def _auto_deleveraging(alert: InformationalAlert) -> str:
     if not isinstance(start, int):
         return ""
     amount = f", {say(usd)}" if usd and usd.value is not None else ""
-    return f"auto-deleveraging since {_clock(start)}{amount}"
+    return f"auto-deleveraging since {say_clock(start)}{amount}"
 
 
 def _depth(alert: InformationalAlert) -> str:
@@ -327,13 +304,7 @@ def _open_interest(alert: InformationalAlert) -> str:
 
 
 def _silent(alert: InformationalAlert) -> str:
-    return _listed(alert, _N.VENUES_SILENT, "no data from")
-
-
-def _listed(alert: InformationalAlert, name: FactName, label: str) -> str:
-    names = alert.value(name)
-    joint = " " if label.endswith("from") else ": "
-    return f"{label}{joint}{_names(names)}" if names else ""
+    return listed(alert, _N.VENUES_SILENT, "no data from")
 
 
 def _waves(alert: InformationalAlert) -> str:
@@ -354,12 +325,6 @@ def _study(one: Fact) -> str | None:
     return f"moves of this size stayed inside the noise floor in {say(one)} of past cases"
 
 
-def _names(value: object, shown: int = 6) -> str:
-    names = [str(name).replace("_", " ") for name in value] if isinstance(value, tuple) else []
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
-
-
 def _span(window_ns: tuple[int, int] | None) -> str:
     return say_duration(window_ns[1] - window_ns[0]) if window_ns else ""
 
@@ -367,13 +332,8 @@ def _span(window_ns: tuple[int, int] | None) -> str:
 def _began(alert: InformationalAlert) -> str:
     """Say the onset: with its date where the day has changed since."""
     day, today = iso(alert.onset_ns)[:10], iso(alert.time_ns)[:10]
-    clock = _clock(alert.onset_ns)
+    clock = say_clock(alert.onset_ns)
     return clock if day == today else f"{day} {clock}"
-
-
-def _clock(time_ns: int) -> str:
-    stamp = iso(time_ns - time_ns % SECOND_NS)[11:19]
-    return f"{stamp.removesuffix(':00')} UTC"
 
 
 def _percent(value: float) -> str:
@@ -404,12 +364,12 @@ _SAID: Final[dict[Unit, Callable[..., str]]] = {
     Unit.UTC: lambda value: f"{iso(value)[:10]} {iso(value)[11:23].rstrip('Z')} UTC",
     Unit.YES_NO: lambda value: "yes" if value else "no",
     Unit.WORD: lambda value: value.replace("_", " "),
-    Unit.WORDS: lambda value: _names(value, shown=20) or "none",
-    Unit.SYMBOLS: lambda value: _names(value, shown=8) or "none",
-    Unit.VENUES: lambda value: _names(value, shown=20) or "none",
+    Unit.WORDS: lambda value: say_names(value, shown=20) or "none",
+    Unit.SYMBOLS: lambda value: say_names(value, shown=8) or "none",
+    Unit.VENUES: lambda value: say_names(value, shown=20) or "none",
 }
 _TOLD: Final[dict[Signal, Callable[[InformationalAlert], list[str]]]] = {
     Signal.LIQUIDATION_CASCADE: _cascade,
     Signal.SHOCK: _shock,
-    Signal.FEED_HEALTH: _feed_health,
+    Signal.FEED_HEALTH: feed_sentences,
 }
