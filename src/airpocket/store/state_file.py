@@ -238,6 +238,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             f"{path} has schema version {version}, this airpocket knows up to {SCHEMA_VERSION}:"
             " update airpocket"
         )
+    if version < min(STEPS):
+        raise damaged(path, f"there never was a schema version {version}")
     return version
 
 
@@ -253,8 +255,6 @@ def _require_present(connection: sqlite3.Connection, path: Path) -> None:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Take the steps from the file's version to ours: all of them, or none."""
     version = _version(connection, path)
-    if any(step not in STEPS for step in range(version, SCHEMA_VERSION)):
-        raise damaged(path, f"there never was a schema version {version}")
     if version == SCHEMA_VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
