@@ -1,0 +1,138 @@
+"""One connection; what spans several is in test_feed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from airpocket.live.pacing import Pace
+from airpocket.live.session import Session, SessionEnd, SessionEvents, Why
+from airpocket.market.stream import Subscription
+from tests.live import toy, virtual
+
+
+class Stage:
+    """A session and what it told."""
+
+    def __init__(self, bench: virtual.Bench, **limits: Any) -> None:
+        self.venue = toy.ToyVenue()
+        self.connection = toy.ToyConnection(self.venue, 0)
+        self.venue.connections.append(self.connection)
+        self.receiver = toy.ToyReceiver(bench.clock)
+        self.proven: list[str] = []
+        self.stalled: list[str] = []
+        self.refused: list[str] = []
+        events = SessionEvents(
+            lambda one, _: self.proven.append(one.topic),
+            lambda one, _ns, _said: self.stalled.append(one.topic),
+            lambda one, _: self.refused.append(one.topic),
+            lambda _session, _gap: None,
+            lambda _symbol, _ns: None,
+        )
+        self.session = Session(
+            toy.LINE, "main#1", self.connection, toy.ToyRules(**limits), self.receiver, Pace(),
+            events, bench.clock.wall_ns,
+        )  # fmt: skip
+
+
+def _play(script: Callable[[Stage], Awaitable[None]], **limits: Any) -> tuple[Stage, SessionEnd]:
+    async def main(bench: virtual.Bench) -> tuple[Stage, SessionEnd]:
+        stage = Stage(bench, **limits)
+        pushing = asyncio.create_task(stage.venue.run())
+        running = asyncio.create_task(stage.session.run())
+        await script(stage)
+        stage.session.close()
+        end = await asyncio.wait_for(running, 2.0)
+        pushing.cancel()
+        await asyncio.gather(pushing, return_exceptions=True)
+        return stage, end
+
+    return virtual.run(main)
+
+
+def test_every_topic_is_proven_once() -> None:
+    stage, end = _play(lambda _: asyncio.sleep(10))
+    assert sorted(stage.proven) == ["forced.BTC", "mark.BTC", "trades.BTC"]
+    assert end.why is Why.ENDED
+    assert stage.session.proven.is_set()
+    assert not stage.connection.is_open
+
+
+def test_an_acknowledgement_alone_proves_nothing() -> None:
+    async def script(stage: Stage) -> None:
+        stage.venue.muted = lambda _connection, _topic: True
+        await asyncio.sleep(15)
+
+    stage, _ = _play(script)
+    assert stage.proven == []
+    assert stage.session.is_waiting("liquidations")
+
+
+def test_trades_beside_it_do_not_prove_a_liquidation_topic() -> None:
+    async def script(stage: Stage) -> None:
+        stage.venue.muted = lambda _connection, topic: not topic.startswith("trades")
+        await asyncio.sleep(15)
+
+    stage, _ = _play(script)
+    assert stage.proven == ["trades.BTC"]
+
+
+def test_data_prove_a_topic_whose_answer_was_lost() -> None:
+    async def script(stage: Stage) -> None:
+        stage.venue.drops_ack = lambda _connection, _request: True
+        await asyncio.sleep(5)
+
+    stage, _ = _play(script)
+    assert stage.proven == ["mark.BTC", "trades.BTC"]
+
+
+def test_the_end_says_how_and_until_when_it_worked() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(10.5)
+        stage.connection.drop(1000)
+        await asyncio.sleep(1)
+
+    _, end = _play(script)
+    assert (end.why, end.said) == (Why.CLOSED, "closed by the venue with 1000")
+    assert end.last_wall_ns == virtual.START_NS + 10 * 10**9
+
+
+def test_a_venue_that_wants_pings_gets_them() -> None:
+    stage, _ = _play(lambda _: asyncio.sleep(61), ping_every_s=20.0)
+    assert stage.connection.sent.count(b"ping") == 3
+
+
+def test_heartbeats_are_not_data() -> None:
+    async def script(stage: Stage) -> None:
+        stage.venue.muted = lambda _connection, _topic: True
+        await asyncio.sleep(40)
+
+    _, end = _play(script, ping_every_s=2.0)
+    assert end.why is Why.SILENT
+
+
+def test_what_is_no_longer_wanted_is_not_waited_for() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        stage.session.unsubscribe([toy.MARK, toy.FORCED])
+        await asyncio.sleep(60)
+
+    stage, end = _play(script)
+    assert stage.stalled == []
+    assert end.why is Why.ENDED
+
+
+def test_a_topic_added_later_is_asked_for() -> None:
+    fresh = Subscription(toy.TRADES.channels, "ETH", "trades.ETH")
+
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        stage.session.subscribe([fresh])
+        await asyncio.sleep(5)
+
+    stage, _ = _play(script)
+    assert stage.proven[-1] == "trades.ETH"
+
+
+def test_an_old_connection_is_ripe_before_the_venue_ends_it() -> None:
+    stage, _ = _play(lambda _: asyncio.sleep(980), lifetime_s=1000.0)
+    assert stage.session.ripe.is_set()
