@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ssl
 from email.utils import parsedate_to_datetime
 from typing import Final, final
 
@@ -135,11 +136,15 @@ class WebhookSink:
         Rates that the receiver bears; any, if none is given.
     name
         Of the channel, for error messages.
+    timeout_s
+        Longest wait for an answer's head.
+    trust
+        Other certificates to trust, for a receiver of one's own; ``None``: those of the system.
 
     Raises
     ------
     InputError
-        If a secret or the address cannot be used.
+        If a secret or the address cannot be used, or ``trust`` verifies nothing.
     """
 
     def __init__(
@@ -151,10 +156,20 @@ class WebhookSink:
         guard: AddressGuard,
         windows: tuple[tuple[int, float], ...] = (),
         name: str = "webhook",
+        timeout_s: float = TIMEOUT_S,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         if not secrets:
             raise InputError(f"channel {name!r}: a webhook is signed: give it secrets")
+        if trust is not None and not (
+            trust.check_hostname and trust.verify_mode & ssl.CERT_REQUIRED
+        ):
+            raise InputError(
+                f"channel {name!r}: trust does not verify certificates: use one that does"
+            )
         self.windows = windows
+        self._timeout_s = timeout_s
+        self._trust = trust
         self._keys = [key_of(one, f"channel {name!r}, secrets") for one in secrets]
         try:
             guard.check(url.reveal())
@@ -171,10 +186,10 @@ class WebhookSink:
         except FactsOnlyError as error:
             return Delivery(Outcome.REFUSED, str(error))
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await self._post(due.message_id, body)
         except TimeoutError:
-            return Delivery(Outcome.RETRY, f"no answer within {TIMEOUT_S:g} s")
+            return Delivery(Outcome.RETRY, f"no answer within {self._timeout_s:g} s")
         except AddressError as error:
             return Delivery(Outcome.RETRY, str(error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -192,13 +207,14 @@ class WebhookSink:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
             ) as session,
             session.post(
                 URL(self._url.reveal()),
                 data=body,
                 headers=self._headers(message_id, body),
                 allow_redirects=False,
+                ssl=True if self._trust is None else self._trust,
             ) as answer,
         ):
             asked = retry_after(answer.headers.get("Retry-After"), self._clock.wall_ns())
