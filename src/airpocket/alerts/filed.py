@@ -1,10 +1,10 @@
-"""What was filed: the history, the alerts that are still open, and what may be forgotten."""
+"""What was filed: its history, what is open, what waits, and what may be forgotten."""
 
 from typing import Any, Final, final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, case, delete, func, or_, select
+from sqlalchemy import Select, case, delete, exists, func, or_, select
 from sqlalchemy.engine import Connection
 
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage
@@ -18,10 +18,20 @@ from airpocket.store.state_tables import (
     EPISODE,
     OUTBOX,
     REFUSED,
+    SUSPENDED,
     WAITING,
 )
 
-__all__ = ["Told", "channels_of", "forget", "history", "last_of_open", "open_alerts", "read"]
+__all__ = [
+    "Told",
+    "channels_of",
+    "forget",
+    "heads",
+    "history",
+    "last_of_open",
+    "open_alerts",
+    "read",
+]
 
 _ENDS: Final = (Stage.ALL_CLEAR.value, Stage.FEED_ENDED.value)
 _DECODER: Final = msgspec.json.Decoder(InformationalAlert)
@@ -141,6 +151,32 @@ def forget(state: State, before_ns: int) -> int:
         aged = EPISODE.c.changed_ns < before_ns
         connection.execute(delete(EPISODE).where(aged, EPISODE.c.episode_key.not_in(told_of)))
     return len(gone)
+
+
+def heads() -> Select[Any]:
+    """Select of each channel that is not held back, the oldest that waits.
+
+    From each channel to the next by the index: it takes as long for a row as for a million.
+    """
+    waits = OUTBOX.c.standing == WAITING
+    first = select(func.min(OUTBOX.c.channel).label("name")).where(waits)
+    seen = first.cte("channels", recursive=True)
+    later = select(func.min(OUTBOX.c.channel)).where(waits, OUTBOX.c.channel > seen.c.name)
+    channels = seen.union_all(select(later.scalar_subquery()).where(seen.c.name.is_not(None)))
+    older = OUTBOX.alias("older")
+    oldest = (
+        select(func.min(older.c.place))
+        .where(older.c.standing == WAITING, older.c.channel == channels.c.name)
+        .scalar_subquery()
+    )
+    held = exists().where(SUSPENDED.c.channel == channels.c.name)
+    return (
+        select(OUTBOX.c.place, OUTBOX.c.channel, ALERT.c.body, OUTBOX.c.attempts, OUTBOX.c.filed_ns)
+        .select_from(channels)
+        .join(OUTBOX, OUTBOX.c.place == oldest)
+        .join(ALERT, ALERT.c.place == OUTBOX.c.alert)
+        .where(~held)
+    )
 
 
 def _readable(body: str) -> InformationalAlert | None:

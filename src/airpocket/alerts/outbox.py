@@ -16,7 +16,7 @@ from typing import Any, Final, final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Row, Select, delete, exists, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.engine import Connection
 
 from airpocket.alerts.alert import InformationalAlert, Signal, rechecked
@@ -24,6 +24,7 @@ from airpocket.alerts.filed import (
     Told,
     channels_of,
     forget,
+    heads,
     history,
     last_of_open,
     open_alerts,
@@ -165,7 +166,7 @@ class Outbox:
         most
             How many at most; the oldest first.
         """
-        ready = _heads().where(OUTBOX.c.due_ns <= now_ns).order_by(OUTBOX.c.place).limit(most)
+        ready = heads().where(OUTBOX.c.due_ns <= now_ns).order_by(OUTBOX.c.place).limit(most)
         found: list[Due] = []
         with self._state.transaction() as connection:
             while not found and (rows := connection.execute(ready).all()):
@@ -247,7 +248,7 @@ class Outbox:
 
     def next_due_ns(self) -> int | None:
         """When the next attempt is due, be it past; ``None`` if nothing waits."""
-        soonest = _heads().with_only_columns(func.min(OUTBOX.c.due_ns))
+        soonest = heads().with_only_columns(func.min(OUTBOX.c.due_ns))
         with self._state.transaction() as connection:
             return connection.execute(soonest).scalar()
 
@@ -381,22 +382,6 @@ def _waiting(alert: int, channel: str, at_ns: int) -> dict[str, Any]:
         "filed_ns": at_ns,
         "due_ns": at_ns,
     }
-
-
-def _heads() -> Select[Any]:
-    """Of each channel that is not held back, the oldest that waits."""
-    held = exists().where(SUSPENDED.c.channel == OUTBOX.c.channel)
-    heads = (
-        select(func.min(OUTBOX.c.place).label("place"))
-        .where(OUTBOX.c.standing == WAITING, ~held)
-        .group_by(OUTBOX.c.channel)
-        .subquery()
-    )
-    return (
-        select(OUTBOX.c.place, OUTBOX.c.channel, ALERT.c.body, OUTBOX.c.attempts, OUTBOX.c.filed_ns)
-        .join(heads, heads.c.place == OUTBOX.c.place)
-        .join(ALERT, ALERT.c.place == OUTBOX.c.alert)
-    )
 
 
 def _due(row: Row[Any]) -> Due:
