@@ -70,7 +70,7 @@ def test_waiting_for_ever_is_said_with_the_place() -> None:
 
 def test_a_run_without_end_is_stopped() -> None:
     async def endless(bench: Bench) -> None:
-        while bench.loop.is_running():
+        while bench.loop.is_running():  # noqa: ASYNC110 - that is the fault
             await asyncio.sleep(60)
 
     with pytest.raises(OverrunError, match="virtual seconds"):
