@@ -42,6 +42,10 @@ class TapeWriter:
         characters. Needed for a new tape. For an existing one it is compared if given.
     max_pending_bytes
         Hard limit of what may wait for a commit.
+    is_part
+        Whether the tape is one of a series: then where the recording was interrupted and where it
+        ended is not told by this tape, but by who keeps the series
+        (:class:`~airpocket.store.tapes.Tapes`).
 
     Raises
     ------
@@ -67,13 +71,19 @@ class TapeWriter:
     """
 
     def __init__(
-        self, path: Path | str, tape_id: str | None = None, *, max_pending_bytes: int = 64 << 20
+        self,
+        path: Path | str,
+        tape_id: str | None = None,
+        *,
+        max_pending_bytes: int = 64 << 20,
+        is_part: bool = False,
     ) -> None:
         if tape_id is not None and not (0 < len(tape_id) <= 120 and tape_id.isprintable()):
             raise InputError(f"tape_id {tape_id!r:.130} is not 1 to 120 printable characters")
         self._path = Path(path).resolve()  # one file has one lock, by whatever name it is reached
         self._committing = threading.Lock()  # of the connection; held while the disk works
         self._is_open = True
+        self._is_part = is_part
         self._lock = lock(self._path)
         try:
             self._connection = open_to_write(self._path, tape_id)
@@ -109,7 +119,7 @@ class TapeWriter:
             next_ordinal,
             self._gap_count(),
             {(venue, stream): code for code, venue, stream, _ in streams},
-            dict(self._last_heard()),
+            {} if self._is_part else dict(self._last_heard()),
         )
 
     def __enter__(self) -> Self:
@@ -120,6 +130,11 @@ class TapeWriter:
             self.close()
         finally:
             self.abandon()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be appended to."""
+        return self._is_open
 
     @property
     def next_ordinal(self) -> int:
@@ -223,8 +238,8 @@ class TapeWriter:
         """Commit, mark the end of the recording of each venue, and release the file.
 
         The end is a ``Gap`` without an end, from the last ``local_ns`` of the venue on; venues
-        without any receipt time get none, since only their wires know when they ended. A closed
-        tape is one file (beside it lies its empty lock).
+        without any receipt time get none, since only their wires know when they ended, and a part
+        of a series has none. A closed tape is one file (beside it lies its empty lock).
 
         Raises
         ------
@@ -283,7 +298,8 @@ class TapeWriter:
 
     def _mark_end(self) -> None:
         with transaction(self._connection) as connection:
-            for number, (venue, last_ns) in enumerate(self._last_heard(), self._gap_count()):
+            heard = [] if self._is_part else self._last_heard()
+            for number, (venue, last_ns) in enumerate(heard, self._gap_count()):
                 said = open_end(venue, last_ns, None, "the tape was closed")
                 row = (number, self.next_ordinal, said)
                 connection.execute("INSERT INTO gap VALUES (?, ?, ?)", row)
