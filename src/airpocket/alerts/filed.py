@@ -24,6 +24,7 @@ from airpocket.store.state_tables import (
 
 __all__ = [
     "Told",
+    "Waiting",
     "channels_of",
     "forget",
     "heads",
@@ -31,6 +32,7 @@ __all__ = [
     "last_of_open",
     "open_alerts",
     "read",
+    "waiting",
 ]
 
 _ENDS: Final = (Stage.ALL_CLEAR.value, Stage.FEED_ENDED.value)
@@ -46,6 +48,22 @@ class Told(Struct, frozen=True):
     delivered: tuple[str, ...]
     waiting: tuple[str, ...]
     refused: tuple[str, ...]
+
+
+@final
+class Waiting(Struct, frozen=True):
+    """What one channel waits for.
+
+    ``oldest_ns`` is when the first of them was filed, ``attempts`` how often that was tried and
+    ``reason`` why it did not arrive; ``is_suspended`` whether nothing is tried any more.
+    """
+
+    channel: str
+    count: int
+    oldest_ns: int
+    attempts: int
+    reason: str | None
+    is_suspended: bool
 
 
 def read(body: str) -> InformationalAlert:
@@ -119,6 +137,36 @@ def channels_of(state: State, alert_id: str) -> tuple[str, ...]:
     )
     with state.transaction() as connection:
         return tuple(dict.fromkeys(connection.execute(found).scalars()))
+
+
+def waiting(state: State) -> list[Waiting]:
+    """List what each channel waits for, by name; nothing for one that waits for nothing."""
+    counted = (
+        select(
+            OUTBOX.c.channel,
+            func.count().label("count"),
+            func.min(OUTBOX.c.filed_ns).label("oldest_ns"),
+            func.min(OUTBOX.c.place).label("place"),
+        )
+        .where(OUTBOX.c.standing == WAITING)
+        .group_by(OUTBOX.c.channel)
+        .subquery()
+    )
+    query = (
+        select(
+            counted.c.channel,
+            counted.c.count,
+            counted.c.oldest_ns,
+            OUTBOX.c.attempts,
+            func.coalesce(SUSPENDED.c.reason, OUTBOX.c.reason).label("reason"),
+            SUSPENDED.c.channel.is_not(None).label("is_suspended"),
+        )
+        .select_from(counted)
+        .join(OUTBOX, OUTBOX.c.place == counted.c.place)
+        .outerjoin(SUSPENDED, SUSPENDED.c.channel == counted.c.channel)
+        .order_by(counted.c.channel)
+    )
+    return state.rows(Waiting, query)
 
 
 def forget(state: State, before_ns: int) -> int:

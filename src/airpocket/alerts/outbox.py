@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from airpocket.alerts.alert import InformationalAlert, Signal, rechecked
 from airpocket.alerts.filed import (
     Told,
+    Waiting,
     channels_of,
     forget,
     heads,
@@ -29,6 +30,7 @@ from airpocket.alerts.filed import (
     last_of_open,
     open_alerts,
     read,
+    waiting,
 )
 from airpocket.alerts.message import NAME_MOST, as_kept, message_id, require_channel
 from airpocket.alerts.open_alert import OpenAlert
@@ -45,7 +47,7 @@ from airpocket.store.state_tables import (
 )
 from airpocket.units import DAY_NS, HOUR_NS, is_plausible_ns
 
-__all__ = ["KEEP_LEAST_NS", "KEEP_NS", "Due", "Outbox", "Told"]
+__all__ = ["KEEP_LEAST_NS", "KEEP_NS", "Due", "Outbox", "Told", "Waiting"]
 
 KEEP_LEAST_NS: Final = 72 * HOUR_NS
 """What is not delivered is kept so long at least."""
@@ -254,13 +256,11 @@ class Outbox:
 
     def pending(self) -> dict[str, int]:
         """How many alerts each channel waits for, those that are held back included."""
-        counted = (
-            select(OUTBOX.c.channel, func.count())
-            .where(OUTBOX.c.standing == WAITING)
-            .group_by(OUTBOX.c.channel)
-        )
-        with self._state.transaction() as connection:
-            return {row[0]: row[1] for row in connection.execute(counted)}
+        return {one.channel: one.count for one in waiting(self._state)}
+
+    def waiting(self) -> list[Waiting]:
+        """List what each channel waits for, since when, and why."""
+        return waiting(self._state)
 
     def channels_of(self, alert_id: str) -> tuple[str, ...]:
         """Channels that anything was filed for under an id, in order."""
