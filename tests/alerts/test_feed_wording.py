@@ -27,7 +27,7 @@ def test_every_cause_is_said_and_is_a_fact() -> None:
     assert [text for text in CAUSES.values() if violations(text)] == []
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("cause", sorted(set(CAUSES) - {"test"}))
 def test_an_opening_says_who_since_when_and_why(cause: str) -> None:
     said = told(
         Stage.OPEN, feed_venues=("okx",), feed_channel="liquidations", feed_state="dead",

@@ -185,7 +185,7 @@ KINDS: Final[dict[FactName, Kind]] = {
         _words(
             *("address", "certificate", "clock_skew", "disconnected", "disk_full", "forbidden"),
             *("name_unknown", "no_answer", "rate_limited", "refused", "region", "silent"),
-            *("suspended", "unavailable", "unreadable"),
+            *("suspended", "test", "unavailable", "unreadable"),
         ),
     ),
     _N.FEED_DROPS: Kind((_U.COUNT,), "Interruptions"),

@@ -31,6 +31,7 @@ CAUSES: Final[dict[str, str]] = {
     "region": "the venue refuses this region (HTTP 451)",
     "silent": "connected, but no data comes",
     "suspended": "this machine was asleep",
+    "test": "sent by hand to see whether it arrives",
     "unavailable": "the venue is not available (HTTP 5xx)",
     "unreadable": "what it sends cannot be read",
 }
@@ -41,6 +42,11 @@ _N = FactName
 def feed_sentences(alert: InformationalAlert) -> list[str]:
     """Sentences of a feed-health alert, the most telling first; empty ones say nothing."""
     live = listed(alert, _N.VENUES_LIVE, "live")
+    if alert.value(_N.FEED_CAUSE) == "test":
+        return [
+            "test message: this channel works",
+            f"{CAUSES['test']}: nothing has happened, in a feed or in a market",
+        ]
     if alert.stage is Stage.ALL_CLEAR:
         return [_back(alert), _drops(alert, "in all"), _lost(alert), live]
     if alert.stage is Stage.FEED_ENDED:
