@@ -104,7 +104,7 @@ def test_complete_channels(kind: dict[str, Any]) -> None:
     [
         ("ws_url", "ws://10.0.0.1:80"), ("ws_url", "https://x.example"), ("ws_url", "x.example"),
         ("ws_url", "wss://"), ("ws_url", "wss://u:p@x.example"), ("ws_url", "wss://x.example?a=1"),
-        ("ws_url", "wss://x.example#a"), ("ws_url", "ws://localhost.evil.example"),
+        ("ws_url", "wss://x.example#a"), ("ws_url", "wss://x.example/path"), ("ws_url", "ws://localhost.evil.example"),
         ("ws_url", "wss://x.example:0"), ("ws_url", "wss://x.example:99999"),
         ("ws_url", "wss://[::1"), ("ws_url", "wss://a b"), ("ws_url", ""),
         ("rest_url", "http://x.example"), ("rest_url", "wss://x.example"),
@@ -119,9 +119,7 @@ def test_addresses_of_venues_are_encrypted_and_hold_no_key(key: str, url: str) -
 def test_addresses_for_tests_and_proxies() -> None:
     one = VenueSettings(ws_url="ws://127.0.0.1:8080/", rest_url="http://[::1]:8081")
     assert (one.ws_url, one.rest_url) == ("ws://127.0.0.1:8080", "http://[::1]:8081")
-    assert (
-        VenueSettings(ws_url="wss://proxy.example/binance").ws_url == "wss://proxy.example/binance"
-    )
+    assert VenueSettings(ws_url="wss://proxy.example").ws_url == "wss://proxy.example"
 
 
 def test_lists_may_be_written_in_one_text() -> None:
@@ -145,7 +143,7 @@ def test_a_subscription_is_to_cascades_on_btc_and_eth_unless_said_otherwise() ->
     with pytest.raises(ValidationError):
         SubscriptionSettings.model_validate({"name": "desk", "channel": "phone", "phases": "boom"})
     with pytest.raises(ValidationError):
-        SubscriptionSettings.model_validate({"name": "../desk", "channel": "phone"})
+        SubscriptionSettings.model_validate({"name": "desk", "channel": "../phone"})
 
 
 def test_logging_is_json_by_its_key() -> None:

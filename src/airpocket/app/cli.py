@@ -11,7 +11,21 @@ from cyclopts import App, CycloptsError, Parameter
 from airpocket import __version__
 from airpocket.errors import AirpocketError
 
-__all__ = ["app", "convert", "demo", "inspect", "main", "parse", "replay"]
+__all__ = [
+    "app",
+    "convert",
+    "demo",
+    "doctor",
+    "inspect",
+    "main",
+    "parse",
+    "record",
+    "replay",
+    "send_test",
+    "subscribe",
+    "subscriptions",
+    "watch",
+]
 
 app = App(
     name="airpocket",
@@ -117,6 +131,208 @@ def demo(out: Path | None = None, *, json: Annotated[bool, Parameter(negative=""
     from airpocket.app import demonstrating
 
     demonstrating.run(out, as_json=json)
+
+
+@app.command
+def watch(
+    *symbols: str,
+    venues: tuple[str, ...] = (),
+    config: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    seconds: float | None = None,
+) -> None:
+    """Follow live feeds, keep what they say, and tell of liquidation cascades. No key is needed.
+
+    Ctrl-C ends it within two seconds; nothing that was received is lost.
+
+    Parameters
+    ----------
+    symbols
+        Coins (BTC: its perpetuals on every venue), pairs (BTC/USDT) or contracts (BTC/USDT:USDT);
+        those of the configuration if left out.
+    venues
+        binance, bybit, okx, hyperliquid; may be given more than once, or parted by commas.
+    config
+        Configuration instead of ./airpocket.toml.
+    quiet
+        Log lines instead of the screen.
+    seconds
+        End after so many seconds.
+    """
+    from airpocket.app import watching
+
+    watching.run(symbols, venues=_parted(venues), config=config, quiet=quiet, seconds=seconds)
+
+
+@app.command
+def record(
+    *symbols: str,
+    venues: tuple[str, ...] = (),
+    config: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    seconds: float | None = None,
+) -> None:
+    """Follow live feeds and only keep what they say, on a tape that rotates daily.
+
+    Parameters
+    ----------
+    symbols
+        Coins (BTC: its perpetuals on every venue), pairs (BTC/USDT) or contracts (BTC/USDT:USDT);
+        those of the configuration if left out.
+    venues
+        binance, bybit, okx, hyperliquid; may be given more than once, or parted by commas.
+    config
+        Configuration instead of ./airpocket.toml.
+    quiet
+        Log lines instead of the screen.
+    seconds
+        End after so many seconds.
+    """
+    from airpocket.app import recording
+
+    recording.run(symbols, venues=_parted(venues), config=config, quiet=quiet, seconds=seconds)
+
+
+@app.command
+def subscribe(
+    name: str,
+    /,
+    *,
+    channel: str | None = None,
+    tier: str = "free",
+    signal: tuple[str, ...] = (),
+    symbol: tuple[str, ...] = (),
+    phase: tuple[str, ...] = (),
+    least_usd: float = 0.0,
+    updates: bool = True,
+    replace: Annotated[bool, Parameter(negative="")] = False,
+    remove: Annotated[bool, Parameter(negative="")] = False,
+    config: Path | None = None,
+) -> None:
+    """Add a subscription (or remove one): what a channel is told.
+
+    Without any, every channel is told of cascades on BTC and ETH.
+
+    Parameters
+    ----------
+    name
+        What the subscription is called.
+    channel
+        A configured channel; may be left out if there is only one.
+    tier
+        free, pro, or a configured tier.
+    signal
+        LIQUIDATION_CASCADE (if left out), SHOCK or FEED_HEALTH; may be given more than once.
+    symbol
+        Coins, contracts, * for the market as a whole, or all; may be given more than once. BTC and
+        ETH if left out.
+    phase
+        Only these phases of the detector; may be given more than once.
+    least_usd
+        Only what is at least so large, in dollars.
+    updates
+        Whether updates are told beside openings and ends.
+    replace
+        Replace the subscription of this name.
+    remove
+        Remove the subscription of this name.
+    config
+        Configuration instead of ./airpocket.toml.
+    """
+    from airpocket.app import subscribing
+
+    if remove:
+        subscribing.remove(name, config=config)
+        return
+    subscribing.add(
+        name,
+        channel=channel,
+        tier=tier,
+        signals=_parted(signal),
+        symbols=_parted(symbol),
+        phases=_parted(phase),
+        least_usd=least_usd,
+        with_updates=updates,
+        replace=replace,
+        config=config,
+    )
+
+
+@app.command
+def subscriptions(
+    *, json: Annotated[bool, Parameter(negative="")] = False, config: Path | None = None
+) -> None:
+    """List who is told what: configured, added, and by default.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object a line and nothing else.
+    config
+        Configuration instead of ./airpocket.toml.
+    """
+    from airpocket.app import subscribing
+
+    subscribing.show_all(as_json=json, config=config)
+
+
+@app.command(name="test-alert")
+def send_test(
+    *,
+    channel: tuple[str, ...] = (),
+    json: Annotated[bool, Parameter(negative="")] = False,
+    config: Path | None = None,
+) -> None:
+    """Send a test message over the channels, and say whether it arrived. Exit code 1 if not.
+
+    Parameters
+    ----------
+    channel
+        Only these channels; may be given more than once.
+    json
+        Print one JSON object a line and nothing else.
+    config
+        Configuration instead of ./airpocket.toml.
+    """
+    from airpocket.app import testing_alert
+
+    testing_alert.run(_parted(channel), config=config, as_json=json)
+
+
+@app.command
+def doctor(
+    *,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    send: Annotated[bool, Parameter(negative="")] = False,
+    example_config: Annotated[bool, Parameter(negative="")] = False,
+    config: Path | None = None,
+) -> None:
+    """Say what works from this machine: venues, clock, disk, store, channels. Exit code 1 if not.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object a line and nothing else.
+    send
+        Send a test message over each channel.
+    example_config
+        Only print a configuration to begin with.
+    config
+        Configuration instead of ./airpocket.toml.
+    """
+    if example_config:
+        from airpocket.app.example_config import EXAMPLE
+
+        print(EXAMPLE, end="")
+        return
+    from airpocket.app import diagnosing
+
+    diagnosing.run(config=config, as_json=json, send=send)
+
+
+def _parted(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Take ``okx,bybit`` for two words."""
+    return tuple(part for word in words for part in word.split(",") if part)
 
 
 def main(tokens: list[str] | None = None) -> None:

@@ -32,7 +32,7 @@ from airpocket.app.settings import (
     ServerSettings,
     StoreSettings,
     SubscriptionSettings,
-    Tier,
+    TierSettings,
     Venue,
     VenueSettings,
     WatchSettings,
@@ -82,14 +82,30 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     channels: dict[Name, Channel] = Field(default_factory=dict)
     subscriptions: tuple[SubscriptionSettings, ...] = ()
-    tiers: dict[Name, Tier] = Field(default_factory=dict)
+    tiers: dict[Name, TierSettings] = Field(default_factory=dict)
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing else; :func:`load` reads file and environment."""
+        return (init_settings,)
 
     @property
     def folder(self) -> Path:
         """Where tapes and state are kept."""
         return self.store.folder or data_folder()
+
+    @property
+    def state_file(self) -> Path:
+        """Where alerts, outbox and subscriptions are kept."""
+        return self.folder / "state.db"
 
 
 class _Environment(PydanticBaseSettingsSource):
@@ -153,12 +169,13 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] | None = None) 
             return environment, InitSettingsSource(settings_cls, table)
 
     try:
-        settings = Reading()
+        read = Reading()
     except ValidationError as error:
         raise InputError(refusal(error, Settings, origin)) from None
-    folder = settings.store.folder or data_folder(environ)
-    store = settings.store.model_copy(update={"folder": folder})
-    return settings.model_copy(update={"store": store})
+    sections = {name: getattr(read, name) for name in Settings.model_fields}
+    folder = read.store.folder or data_folder(environ)
+    sections["store"] = read.store.model_copy(update={"folder": folder})
+    return Settings(**sections)
 
 
 def find(path: Path | None, environ: Mapping[str, str]) -> Path | None:

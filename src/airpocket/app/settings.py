@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from airpocket.alerts.alert import PHASES, Signal
+from airpocket.alerts.tier import DEFAULT_SYMBOLS
 from airpocket.live.channel import ChannelKind
 from airpocket.venues.register import LIVE
 
@@ -40,7 +41,7 @@ __all__ = [
     "SubscriptionSettings",
     "Text",
     "Texts",
-    "Tier",
+    "TierSettings",
     "Venue",
     "VenueSettings",
     "WatchSettings",
@@ -122,8 +123,8 @@ def _base_url(url: str, safe: str, plain: str) -> str:
         raise ValueError(f"{plain}:// is for this machine only: use {safe}://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("no key is needed: an address without user and password")
-    if parts.query or parts.fragment:
-        raise ValueError("a base address has no query and no fragment")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("it is a scheme, a host and a port: the venue's own paths stay")
     if parts.port is not None and not 1 <= parts.port <= 65_535:
         raise ValueError("its port is not 1 to 65535")
     return url.rstrip("/")
@@ -203,22 +204,25 @@ class Channel(Section):
 class SubscriptionSettings(Section):
     """``[[subscriptions]]``: who gets what over which channel."""
 
-    name: Name
+    name: Text
     channel: Name
     tier: Name = "free"
     signals: Annotated[tuple[Signal, ...], BeforeValidator(_words), Field(min_length=1)] = (
         Signal.LIQUIDATION_CASCADE,
     )
-    symbols: Annotated[Texts, Field(min_length=1)] = ("BTC", "ETH")
+    symbols: Annotated[Texts, Field(min_length=1)] = DEFAULT_SYMBOLS
     phases: Annotated[tuple[Phase, ...], BeforeValidator(_words)] = ()
     least_usd: Annotated[float, Field(ge=0, le=1e15)] = 0.0
+    with_updates: bool = True
+    is_on: bool = True
 
 
-class Tier(Section):
-    """``[tiers.NAME]``: what a tier may subscribe to, beyond cascades on BTC and ETH."""
+class TierSettings(Section):
+    """``[tiers.NAME]``: what a tier may be told, beyond cascades on BTC and ETH."""
 
     signals: Annotated[tuple[Signal, ...], BeforeValidator(_words)] = (Signal.LIQUIDATION_CASCADE,)
-    symbols: Texts = ("BTC", "ETH")
+    symbols: Annotated[Texts, Field(min_length=1)] = DEFAULT_SYMBOLS
+    subscriptions_most: Annotated[int, Field(ge=1, le=1_000)] = 20
 
 
 class ServerSettings(Section):
