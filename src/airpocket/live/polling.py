@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from airpocket.errors import AirpocketError
 from airpocket.live.receiver import INSTRUMENTS_STREAM
-from airpocket.live.rest import Offset, Rest
+from airpocket.live.rest import Rest
 from airpocket.live.rest_client import RestError, RestFault
-from airpocket.live.rest_readings import Listing
+from airpocket.live.rest_readings import Listing, Offset
 from airpocket.market.fields import as_json
 from airpocket.market.instrument import Catalogue
 

@@ -18,14 +18,21 @@ from airpocket.live.budget import Budget
 from airpocket.live.clock import Clock
 from airpocket.live.pacing import Backoff
 from airpocket.live.rest_client import RestClient, RestError, RestFault
-from airpocket.live.rest_readings import Listing, Tier, read_funding, read_listing, read_tiers
+from airpocket.live.rest_readings import (
+    Listing,
+    Offset,
+    Tier,
+    read_funding,
+    read_listing,
+    read_tiers,
+)
 from airpocket.market.events import Funding
 from airpocket.market.fields import why
 from airpocket.market.instrument import Instrument
 from airpocket.market.rest_rules import Call, RestRules, TradePage, TradeSpan
 from airpocket.venues import register
 
-__all__ = ["PATIENCE_S", "Offset", "Rest", "open_rest", "rest_rules"]
+__all__ = ["PATIENCE_S", "Rest", "open_rest", "rest_rules"]
 
 PATIENCE_S: Final = 60.0
 """How long one question is asked again before it is given up."""
@@ -33,18 +40,14 @@ PATIENCE_S: Final = 60.0
 _T = TypeVar("_T")
 _RETRIED: Final = frozenset({RestFault.LIMITED, RestFault.UNAVAILABLE})
 _CAP_S: Final = 60.0
+_BAN_S: Final = 120.0
+_BAN_CAP_S: Final = 3600.0
+_CLOCK_S: Final = 10.0
 _BOOK_S: Final = 30.0  # later, the book is asked for anew
 
 
 class _LeftAloneError(RestError):
     """Nothing was sent: the venue had asked for a pause that is longer than our patience."""
-
-
-class Offset(msgspec.Struct, frozen=True):
-    """How far the venue's clock is ahead of ours, and how long the question took."""
-
-    ahead_ns: int
-    round_trip_ns: int
 
 
 @final
@@ -69,10 +72,13 @@ class Rest:
         self.budget: Final = Budget(rules.allowance)
         self.asked = 0
         """Requests sent so far."""
+        self.failure: str | None = None
+        """Why the last book that was asked for did not come."""
         self._client = client
         self._clock = clock
         self._rng = rng
         self._quiet_until_s = 0.0
+        self._bans = 0
         self._raw_symbols: dict[str, str] = {}
 
     async def ask(self, call: Call, *, patience_s: float = PATIENCE_S) -> bytes:
@@ -96,22 +102,19 @@ class Rest:
         RestError
             If it does not answer, or not with a time.
         """
-        asked_ns = self._clock.wall_ns()
-        data = await self.ask(self.rules.server_time(), patience_s=10.0)
-        back_ns = self._clock.wall_ns()
+        asked_ns = back_ns = 0
+
+        async def once() -> bytes:
+            nonlocal asked_ns, back_ns
+            asked_ns = self._clock.wall_ns()  # not before: our own queue is no delay of theirs
+            data = await self._client.get(call)
+            back_ns = self._clock.wall_ns()
+            return data
+
+        call = self.rules.server_time()
+        data = await self._patiently(call.weight, once, _CLOCK_S)
         venue_ns = self._read(lambda: self.rules.read_server_time(data))
         return Offset(venue_ns - (asked_ns + back_ns) // 2, back_ns - asked_ns)
-
-    async def server_time_ns(self) -> int:
-        """Ask for the venue's clock.
-
-        Raises
-        ------
-        RestError
-            If it does not answer, or not with a time.
-        """
-        data = await self.ask(self.rules.server_time(), patience_s=10.0)
-        return self._read(lambda: self.rules.read_server_time(data))
 
     async def instruments(self) -> Listing:
         """Ask what the venue lists.
@@ -121,7 +124,9 @@ class Rest:
         RestError
             If it does not answer, or with nothing that is an instrument.
         """
-        markets, unread = await self._patiently(40.0, self._client.markets, PATIENCE_S)
+        markets, unread = await self._patiently(
+            self.rules.listing_weight, self._client.markets, PATIENCE_S
+        )
         listing = read_listing(self.venue, markets)
         if not listing.instruments:
             reason = "; ".join((*unread, *listing.rejected)[:3]) or "an empty list"
@@ -141,7 +146,7 @@ class Rest:
         RestError
             If it does not answer.
         """
-        rates = await self._patiently(20.0, self._client.funding, PATIENCE_S)
+        rates = await self._patiently(self.rules.listing_weight, self._client.funding, PATIENCE_S)
         return read_funding(self.venue, self._raw_symbols, rates, self._clock.wall_ns())
 
     async def tiers(self, instrument: Instrument) -> tuple[Tier, ...]:
@@ -182,18 +187,19 @@ class Rest:
     async def depth_snapshot(self, raw_symbol: str) -> bytes | None:
         """Ask for a book, as a frame that the venue's wire decodes and that names its symbol.
 
-        ``None`` where the stream brings its own snapshots. Nobody shares an answer: one that was
-        asked for before a connection began may be older than what the connection said first.
-
-        Raises
-        ------
-        RestError
-            If it does not answer.
+        ``None`` if there is no answer (:attr:`failure` says why), and where the stream brings its
+        own snapshots. Nobody shares an answer: one that was asked for before a connection began may
+        be older than what the connection said first.
         """
         call = self.rules.depth(raw_symbol)
         if call is None:
             return None
-        return self.rules.depth_frame(raw_symbol, await self.ask(call, patience_s=_BOOK_S))
+        try:
+            data = await self.ask(call, patience_s=_BOOK_S)
+        except RestError as error:
+            self.failure = str(error)
+            return None
+        return self.rules.depth_frame(raw_symbol, data)
 
     async def trades(self, span: TradeSpan, before: TradePage | None) -> TradePage | None:
         """Ask for the next page of past trades; ``None`` if there is none to ask for.
@@ -223,6 +229,9 @@ class Rest:
             if not isinstance(error, RestError) or isinstance(error, _LeftAloneError):
                 return False
             pause_s = backoff.next_s(status=error.status, retry_after_s=error.retry_after_s)
+            if error.status == 418:  # each ban that follows a ban is longer: so are our pauses
+                pause_s = max(pause_s, min(_BAN_S * 2.0**self._bans, _BAN_CAP_S))
+                self._bans = min(self._bans + 1, 10)
             until_s = asyncio.get_running_loop().time() + pause_s
             if error.fault is RestFault.LIMITED:  # it means this address, not this question
                 self._quiet_until_s = max(self._quiet_until_s, until_s)
@@ -232,7 +241,9 @@ class Rest:
             with attempt:
                 await self._turn(weight, deadline_s)
                 self.asked += 1
-                return await send()
+                answer = await send()
+                self._bans = 0
+                return answer
         raise AssertionError("stamina ends by an answer or an error")
 
     async def _turn(self, weight: float, deadline_s: float) -> None:

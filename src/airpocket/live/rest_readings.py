@@ -13,7 +13,7 @@ from airpocket.market.fields import BAD_FRAME, Label, Qty, Rate, TimeMs, why
 from airpocket.market.instrument import Instrument, Kind
 from airpocket.units import HOUR_NS, MILLISECOND_NS
 
-__all__ = ["Listing", "Tier", "read_funding", "read_listing", "read_tiers"]
+__all__ = ["Listing", "Offset", "Tier", "read_funding", "read_listing", "read_tiers"]
 
 _ROWS_MOST: Final = 20_000
 _Step = Annotated[float, Meta(gt=0, lt=1e15)]
@@ -32,6 +32,13 @@ class Listing(Struct, frozen=True):
     instruments: tuple[Instrument, ...]
     halted: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+
+
+class Offset(Struct, frozen=True):
+    """How far the venue's clock is ahead of ours, and how long the question took."""
+
+    ahead_ns: int
+    round_trip_ns: int
 
 
 class Tier(Struct, frozen=True):
@@ -107,12 +114,12 @@ def read_listing(venue: str, markets: Iterable[Any]) -> Listing:
                 f"{venue} lists more than {_ROWS_MOST} instruments: the rest is not read"
             )
             break
-        if not isinstance(row, Mapping) or row.get("type") not in {"swap", "future"}:
+        if not isinstance(row, Mapping) or row.get("type") not in ("swap", "future"):
             continue
         try:
             raw_symbol, market = _raw_symbol(venue, row), msgspec.convert(row, _Market)
             instrument = _instrument(venue, raw_symbol, market, row)
-        except (ValueError, *BAD_FRAME) as error:
+        except (TypeError, ValueError, *BAD_FRAME) as error:
             rejected.append(f"{venue} instrument {str(row.get('symbol'))[:40]!r}: {why(error)}")
             continue
         if market.active is False:
@@ -205,6 +212,8 @@ def _instrument(venue: str, raw_symbol: str, market: _Market, row: Mapping[str, 
     multiplier = (info if isinstance(info, Mapping) else _NOTHING).get("ctMult")
     if venue == "okx" and multiplier:  # ccxt passes over it; it is 1 for all but options so far
         value *= msgspec.convert(multiplier, Qty, strict=False)
+    if venue == "bybit":  # ccxt says the least order of an inverse one; sizes are coins or dollars
+        value = 1.0
     for coin in (market.base, market.quote, market.settle, market.symbol):
         if not coin.isprintable() or "*" in coin:
             raise ValueError(f"{ascii(coin)[:60]} is no coin")

@@ -85,6 +85,11 @@ class RestRules(Protocol):
         """What one address may ask."""
         ...
 
+    @property
+    def listing_weight(self) -> float:
+        """What it costs to ask for everything that is listed, or for all funding rates."""
+        ...
+
     def server_time(self) -> Call:
         """Ask for the venue's clock."""
         ...

@@ -71,6 +71,7 @@ class BinanceRest:
 
     venue: Final = _VENUE
     allowance: Final = Allowance(2400.0, 60.0, "rateLimits of /fapi/v1/exchangeInfo")
+    listing_weight: Final = 12.0
 
     def server_time(self) -> Call:
         """Ask for the clock of USD-M."""

@@ -72,6 +72,7 @@ class BybitRest:
 
     venue: Final = _VENUE
     allowance: Final = Allowance(600.0, 5.0, "bybit-exchange/docs v5/rate-limit: 600 in 5 s an IP")
+    listing_weight: Final = 6.0
 
     def server_time(self) -> Call:
         """Ask for the clock."""

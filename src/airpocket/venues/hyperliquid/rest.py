@@ -40,6 +40,7 @@ class HyperliquidRest:
 
     venue: Final = "hyperliquid"
     allowance: Final = Allowance(1200.0, 60.0, "hyperliquid docs: 1,200 weight a minute an IP")
+    listing_weight: Final = 260.0  # 20 for each of its markets of markets, ten at most
 
     def server_time(self) -> Call:
         """Ask for the state of the exchange, which carries its clock."""

@@ -66,6 +66,7 @@ class OkxRest:
 
     venue: Final = _VENUE
     allowance: Final = Allowance(20.0, 2.0, "okx.com/docs-v5: 20 requests in 2 s an IP")
+    listing_weight: Final = 2.0
 
     def server_time(self) -> Call:
         """Ask for the clock."""
