@@ -100,6 +100,7 @@ class ImpatientThreads(ThreadPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **words: Any) -> "Future[Any]":
         """Run a call in a thread of its own."""
         future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # from here on it cannot be called off
 
         def run() -> None:
             try:
