@@ -26,7 +26,7 @@ from airpocket.market.events import (
 from airpocket.market.fields import BAD_FRAME, as_json
 from airpocket.units import ns_from_iso
 from airpocket.venues.binance.listing import COIN_M, product_of
-from tests.live.fake_venue import FakeVenue, Gate, RestReply, Said, Session
+from tests.live.fake_venue import FakeVenue, Gate, Refusal, RestReply, Said, Session
 from tests.live.faults import Kind
 from tests.live.ledger import Sent
 from tests.live.rest_binance import BinanceRestDesk
@@ -80,9 +80,11 @@ class FakeBinance:
             return "coinm"
         return found[1] or "legacy"
 
-    def knocked(self, now_s: float) -> str | None:
+    def knocked(self, now_s: float) -> Refusal | None:
         """Allow 300 connections in 5 minutes."""
-        return None if self._knocks.passes(now_s) else "more than 300 connections in 5 minutes"
+        if self._knocks.passes(now_s):
+            return None
+        return Refusal(429, None, "more than 300 connections in 5 minutes")
 
     def opened(self, session: Session, path: str, query: str) -> None:
         """Subscribe what the address asks for; ``/stream`` wraps each message."""

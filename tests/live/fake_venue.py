@@ -113,6 +113,7 @@ class Session:
         self.link = link
         self.topics: dict[str, float] = {}
         self.opened_s = self.last_client_s = self.last_push_s = venue.loop.time()
+        self.last_put_s = self.opened_s
         self.last_pong_s = self.last_ping_s = self.opened_s
         self.closed_s: float | None = None
         self.close_code: int | None = None
@@ -151,10 +152,11 @@ class Session:
         topic: str = "",
         events: tuple[Sent, ...] = (),
         altered: bool = False,
+        replayed: bool = False,
     ) -> None:
         """Send a frame, if no fault takes it."""
         parcel = Parcel(self, data, kind, topic, events)
-        parcel.altered = altered
+        parcel.altered, parcel.replayed = altered, replayed
         self.venue.faults.pass_on(parcel)
 
     def put(self, parcel: Parcel) -> None:
@@ -163,7 +165,8 @@ class Session:
             return
         now_s = self.venue.loop.time()
         delivery = Delivery(self.number, parcel.topic, parcel.data, parcel.events, now_s)
-        delivery.altered = parcel.altered
+        delivery.altered, delivery.replayed = parcel.altered, parcel.replayed
+        self.last_put_s = now_s
         if parcel.kind is Kind.PUSH:
             self.last_push_s = now_s
         if self.venue.world.ledger.keep:
@@ -201,8 +204,8 @@ class Dialect(Protocol):
         """Name the route of an address; ``None``: there is nothing (404)."""
         ...
 
-    def knocked(self, now_s: float) -> str | None:
-        """Count a handshake; name the limit that it breaks."""
+    def knocked(self, now_s: float) -> Refusal | None:
+        """Count a handshake; refuse it if it breaks a limit."""
         ...
 
     def opened(self, session: Session, path: str, query: str) -> None:
@@ -370,8 +373,8 @@ class FakeVenue:
             return Refusal(fault[0], fault[1], "told to refuse")
         broken = self.dialect.knocked(now_s)
         if broken is not None:
-            self.violate("connections", broken)
-            return Refusal(429, None, broken)
+            self.violate("connections", broken.said)
+            return broken
         route = self.dialect.route(host, path, query)
         return route if route is not None else Refusal(404, None, "no such path")
 

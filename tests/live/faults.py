@@ -34,7 +34,7 @@ class Kind(StrEnum):
 class Parcel:
     """A frame on its way to a client."""
 
-    __slots__ = ("altered", "data", "events", "kind", "session", "topic")
+    __slots__ = ("altered", "data", "events", "kind", "replayed", "session", "topic")
 
     def __init__(
         self, session: "Session", data: bytes, kind: Kind, topic: str, events: tuple[Sent, ...]
@@ -45,11 +45,12 @@ class Parcel:
         self.topic = topic
         self.events = events
         self.altered = False
+        self.replayed = False
 
     def spoilt(self, data: bytes) -> "Parcel":
         """Make one with other bytes."""
         changed = Parcel(self.session, data, self.kind, self.topic, self.events)
-        changed.altered = True
+        changed.altered, changed.replayed = True, self.replayed
         return changed
 
 
@@ -150,7 +151,7 @@ class Faults:
             if fault.concerns(session) and fnmatchcase(topic, pattern):
                 for data, events in self._venue.dialect.replay(topic, count):
                     fault.fired += 1
-                    session.send(data, Kind.PUSH, topic=topic, events=events)
+                    session.send(data, Kind.PUSH, topic=topic, events=events, replayed=True)
 
     def opened(self, session: "Session") -> None:
         """Do to a new connection what was ordered."""
@@ -381,6 +382,7 @@ class Faults:
                 events = tuple(sent for parcel in parcels for sent in parcel.events)
                 joined = Parcel(first.session, data, Kind.PUSH, first.topic, events)
                 joined.altered = any(parcel.altered for parcel in parcels)
+                joined.replayed = first.replayed
                 self._let_go(fault, [joined])
 
         def gather(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:

@@ -31,6 +31,8 @@ def event_key(event: Event) -> EventKey:  # noqa: PLR0911 - one name for each ki
     them with :class:`collections.Counter`, not with a set.
     """
     time_ms = None if event.venue_ns is None else event.venue_ns // _MS
+    if event.venue == "hyperliquid" and isinstance(event, Mark | Funding | OpenInterest):
+        time_ms = None  # its frames do not say when
     head = (event.venue, type(event).__name__, event.raw_symbol)
     if isinstance(event, Trade):
         return (*head, event.trade_id)
@@ -81,13 +83,15 @@ class Sent:
 
     @property
     def connections(self) -> tuple[int, ...]:
-        """Numbers of the connections that it was put on whole, in order, each once."""
-        return tuple(dict.fromkeys(d.connection for d in self.deliveries if not d.cut))
+        """Numbers of the connections that it was put on as news, in order, each once."""
+        return tuple(
+            dict.fromkeys(d.connection for d in self.deliveries if not (d.cut or d.replayed))
+        )
 
     @property
     def was_read(self) -> bool:
-        """Tell whether the client took it from a connection, unspoilt."""
-        return any(d.read_s is not None and not d.altered for d in self.deliveries)
+        """Tell whether the client took it from a connection as news, unspoilt: it must be known."""
+        return any(d.read_s is not None and not (d.altered or d.replayed) for d in self.deliveries)
 
     def __repr__(self) -> str:
         return f"Sent({self.serial}, {self.key})"
@@ -102,11 +106,15 @@ class Delivery:
         (behind a real socket). What was put there and not read before a cut may be lost.
     ``altered``
         A fault changed the bytes: they need not say ``events`` any more.
+    ``replayed``
+        It says what happened before the subscription: known or not, both is right.
     ``cut``
         It was put on a connection that was already dead for the client (black hole, reset): lost.
     """
 
-    __slots__ = ("altered", "at_s", "connection", "cut", "data", "events", "read_s", "topic")
+    __slots__ = (
+        "altered", "at_s", "connection", "cut", "data", "events", "read_s", "replayed", "topic",
+    )  # fmt: skip
 
     def __init__(
         self, connection: int, topic: str, data: bytes, events: tuple[Sent, ...], at_s: float
@@ -118,6 +126,7 @@ class Delivery:
         self.at_s = at_s
         self.read_s: float | None = None
         self.altered = False
+        self.replayed = False
         self.cut = False
 
     def __repr__(self) -> str:

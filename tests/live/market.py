@@ -144,9 +144,10 @@ class Market:
             method=Method.BOOK, coverage=Coverage.CENSUS, rule_id="world",
         )  # fmt: skip
 
-    def mark(self, at_ns: int) -> Mark:
+    def mark(self, at_ns: int, *, is_new: bool = True) -> Mark:
         """Say the mark; nearly always another one than before."""
-        price = float(f"{self.price * (1.0 + self.rng.gauss(0.0, 1e-5)):.9g}")
+        noise = self.rng.gauss(0.0, 1e-5) if is_new else 0.0
+        price = float(f"{self.price * (1.0 + noise):.9g}")
         index = float(f"{self.coin.price:.9g}")
         raw = self.instrument
         return Mark(
@@ -218,9 +219,14 @@ class Market:
             kept = {price: side[price] for price in sorted(inside & set(wanted))}
             for price in wanted:
                 if price not in kept or rng.random() < 0.1:
-                    kept[price] = self.lots(rng.lognormvariate(9, 1), price)
+                    kept[price] = self._book_size(rng.lognormvariate(9, 1), price)
             side.clear()
             side.update(kept)
+
+    def _book_size(self, usd: float, price: float) -> float:
+        """Size as books say it: coins, or contracts of an inverse one."""
+        raw = self.lots(usd, price)
+        return raw if self.is_inverse else float(f"{raw * self.instrument.contract_value:.12g}")
 
     def _trade_name(self) -> str:
         if self.instrument.venue == "bybit":  # a UUID, of which only the number differs

@@ -1,23 +1,41 @@
 """A world with its venues and the transport to them, put together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, final
 
 from msgspec import structs
 
 from tests.live.fake_binance import FakeBinance
+from tests.live.fake_bybit import FakeBybit
+from tests.live.fake_hyperliquid import FakeHyperliquid
+from tests.live.fake_okx import FakeOkx
 from tests.live.fake_transport import FakeTransport
-from tests.live.fake_venue import FakeVenue
+from tests.live.fake_venue import Dialect, FakeVenue
 from tests.live.virtual import Bench
 from tests.live.world import Rates, World
 
 __all__ = ["SYMBOLS", "Rig"]
 
-SYMBOLS: Final = {"binance": ("BTCUSDT", "ETHUSDT")}
+SYMBOLS: Final = {
+    "binance": ("BTCUSDT", "ETHUSDT"),
+    "bybit": ("BTCUSDT", "ETHUSDT"),
+    "okx": ("BTC-USDT-SWAP", "ETH-USDT-SWAP"),
+    "hyperliquid": ("BTC", "ETH"),
+}
 """What a rig lists if nothing is said: the two coins that everybody follows."""
 
-_DIALECTS: Final = {"binance": FakeBinance}
-_CANARIES: Final = {"binance": ("BTCUSDT",)}
+_DIALECTS: Final[dict[str, Callable[[FakeVenue], Dialect]]] = {
+    "binance": FakeBinance,
+    "bybit": FakeBybit,
+    "okx": FakeOkx,
+    "hyperliquid": FakeHyperliquid,
+}
+_CANARIES: Final = {
+    "binance": ("BTCUSDT",),
+    "bybit": ("BTCUSDT", "BTCUSD"),
+    "okx": ("BTC-USDT-SWAP",),
+    "hyperliquid": ("BTC",),
+}
 
 
 @final
@@ -58,6 +76,7 @@ class Rig:
         rates = rates or Rates()
         if depth and rates.book_every_s is None:
             rates = structs.replace(rates, book_every_s=0.5)
+        self.symbols = {venue: tuple(names) for venue, names in chosen.items()}
         self.bench = bench
         self.world = World(bench, listed, rates, keep=keep)
         self.venues = {venue: FakeVenue(venue, self.world, _DIALECTS[venue]) for venue in listed}

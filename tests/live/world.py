@@ -115,6 +115,7 @@ class World:
         for coin in self.coins.values():
             self._step(coin)
         for market in self.markets.values():
+            self._remember(market)
             self._begin(market)
 
     def stop(self) -> None:
@@ -161,6 +162,7 @@ class World:
         self.catalogues.setdefault(instrument.venue, Catalogue()).learn([instrument])
         market = self._open(instrument)
         if self._is_running:
+            self._remember(market)
             self._begin(market)
         self._announce(instrument.venue, instrument.raw_symbol)
         return market
@@ -235,7 +237,7 @@ class World:
             self.after(when, partial(self.coins[coin].push, share))
         for step in range(10):
             back = (1.0 - sign * move / 3) ** (1.0 / 10)
-            when = at_s + seconds * (1.1 + step / 10)
+            when = at_s + seconds * (1.1 + step / 40)
             self.after(when, partial(self.coins[coin].push, back))
         for market in self.markets.values():
             if market.coin.base != coin:
@@ -265,6 +267,16 @@ class World:
     def _announce(self, venue: str, raw_symbol: str) -> None:
         if venue in self.outlets:
             self.outlets[venue].listing_changed(raw_symbol)
+
+    def _remember(self, market: Market) -> None:
+        """Give a market a past, that nobody was told of: snapshots and replays show it."""
+        now_ns = self.now_ns()
+        for back in range(20, 0, -1):
+            at_ns = now_ns - back * 1_700 * _MS
+            market.trades.append(Sent(0, market.trade(at_ns), 0.0))
+        for back in (3, 2, 1):
+            at_ns = now_ns - back * 97_000 * _MS
+            market.forced.append(Sent(0, market.liquidation(at_ns, Side.LONG, 9e3 * back), 0.0))
 
     def _begin(self, market: Market) -> None:
         rates, name = self.rates, (market.instrument.venue, market.instrument.raw_symbol)
