@@ -144,7 +144,7 @@ class VenueFeed:
                 self._gaps.close(channel, "*", now_ns)
         elif channel not in self._doubts and not self._gaps.of(channel):
             self._doubts[channel] = said
-            self._gaps.open(channel, "*", since_ns, GapCause.SILENCE, f"acknowledged, but {said}")
+            self._gaps.open(channel, "*", since_ns, GapCause.SILENCE, f"acknowledged but silent: {said}")
             for keeper in self._keepers:
                 if keeper.session is not None and _carries(keeper.line, channel):
                     keeper.session.ripe.set()

@@ -353,7 +353,7 @@ class Session:
             known = topic in self._overdue or topic in self._stalled
             if waited_s > SILENT_SOCKET_S and not known and topic not in self._asking.refused:
                 self._overdue.add(topic)
-                said = f"{topic} was asked for {waited_s:.0f} s ago and is not proven to work"
+                said = f"{topic} is silent: asked for {waited_s:.0f} s ago, not proven to work"
                 self._events.stalled(one, None, said)
 
 

@@ -92,7 +92,7 @@ class AiohttpTransport:
                     ssl=True if self._trust is None else self._trust,
                 )
         except TimeoutError as error:
-            said = f"{url}: no websocket within {HANDSHAKE_S:g} s"
+            said = f"{url}: timed out, no websocket within {HANDSHAKE_S:g} s"
             raise ConnectError(ConnectFault.TIMEOUT, said) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _told(url, error) from error
@@ -133,7 +133,7 @@ class _Socket:
             if code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
                 said = f"a frame is larger than {self._frame_bytes_most:,} bytes"
                 raise ClosedError(said, code=code)
-            raise ClosedError(f"broke off: {message.data}", code=code)
+            raise ClosedError(f"closed, broken off: {message.data}", code=code)
         raise ClosedError(_why(self._opened.close_code), code=self._opened.close_code)
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class _Socket:
 
 def _why(code: int | None) -> str:
     if code is None or code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE:
-        return "broke off without a word (1006)"
+        return "closed without a word (1006)"
     return f"closed by the venue with {code}"
 
 
@@ -161,7 +161,7 @@ def _told(url: str, error: Exception) -> ConnectError:
             retry_after_s=retry_after_s(said),
         )
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return ConnectError(ConnectFault.DNS, f"{url}: its name cannot be resolved")
+        return ConnectError(ConnectFault.DNS, f"{url}: its name is not known (DNS)")
     if isinstance(error, aiohttp.ClientSSLError):
         reason = str(error.__cause__ or error)[:200]
         return ConnectError(

@@ -92,6 +92,7 @@ class GapCause(StrEnum):
     SILENCE = "silence"
     SUSPEND = "suspend"
     UNREADABLE = "unreadable"
+    OVERFLOW = "overflow"  # more came than could be kept
 
 
 class HealthState(StrEnum):

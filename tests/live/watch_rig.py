@@ -1,0 +1,144 @@
+"""A whole watcher on fake venues, in virtual time, with real tapes and a real outbox in a folder."""
+
+import asyncio
+import os
+import random
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from airpocket.alerts.alert import InformationalAlert, Signal
+from airpocket.alerts.health_desk import HealthDesk
+from airpocket.alerts.outbox import Outbox
+from airpocket.alerts.saying import Said
+from airpocket.live.filing import Filing
+from airpocket.live.following import Follower
+from airpocket.live.reading import Reader
+from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
+from airpocket.market.events import Event, Gap, Health
+from airpocket.store.state import State
+from airpocket.store.tapes import Tapes
+from airpocket.venues import register
+from tests.live import virtual
+from tests.live.rig import Rig
+
+_T = TypeVar("_T")
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - no disk to wait for
+BINANCE = {"binance": ("BTCUSDT", "ETHUSDT")}
+
+
+class Kept:
+    """What the tapes hold, read as a replay would."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.gaps: list[Gap] = []
+        self.said: list[Said] = []
+
+
+class Watch:
+    """A running watcher with everything that a test wants to look at."""
+
+    def __init__(
+        self, rig: Rig, folder: Path, *, depth: bool = False, commit_s: float = 2.0
+    ) -> None:
+        self.rig = rig
+        self.bench = rig.bench
+        self.folder = folder
+        self.said: list[Said] = []
+        self.alerts: list[InformationalAlert] = []
+        self.healths: list[Health] = []
+        self.final = Kept()
+        clock = rig.bench.clock
+        self.state = State(folder / "state.db")
+        self.outbox = Outbox(self.state)
+        self.tapes = Tapes(
+            folder / "tapes",
+            clock.wall_ns(),
+            on_gap=self._follow_gap,
+        )
+        filing = Filing(
+            self.outbox, lambda _: ("log",), clock, filed=lambda _alert, _channels: None,
+            trouble=lambda _: None,
+        )  # fmt: skip
+        self.watcher = Watcher(
+            [_venue(rig, name, depth=depth) for name in rig.venues],
+            transport=rig.transport, tapes=self.tapes, reader=Reader(), follower=Follower(),
+            filing=filing, health_desk=HealthDesk(), clock=clock,
+            rng=random.Random(rig.bench.seed),
+            events=WatcherEvents(
+                said=self.said.append, alert=self.alerts.append, health=self.healths.append
+            ),
+            commit_s=commit_s,
+        )  # fmt: skip
+
+    def _follow_gap(self, gap: Gap) -> None:
+        self.watcher.pipeline.follow_gap(gap)
+
+    def market_alerts(self) -> list[InformationalAlert]:
+        return [one for one in self.alerts if one.signal is not Signal.FEED_HEALTH]
+
+    def notices(self) -> list[InformationalAlert]:
+        return [one for one in self.alerts if one.signal is Signal.FEED_HEALTH]
+
+    def states(self, venue: str, channel: str) -> list[str]:
+        return [
+            one.state.value for one in self.healths if one.venue == venue and one.channel == channel
+        ]
+
+    def kept(self) -> Kept:
+        return kept(self.tapes)
+
+
+def kept(tapes: Tapes) -> Kept:
+    """Read the tapes back through a fresh reader and follower."""
+    found, reader, follower = Kept(), Reader(), Follower()
+    for item in tapes.frames_since(0):
+        if isinstance(item, Gap):
+            found.gaps.append(item)
+            found.said += follower.take_gap(item)
+        else:
+            reading = reader.read(item)
+            found.events += reading.events
+            found.said += follower.take(reading)
+    return found
+
+
+def _venue(rig: Rig, name: str, *, depth: bool) -> VenueToFollow:
+    rules = register.open_streams(name)
+    catalogue = register.catalogue_of(name)
+    symbols = tuple(market.instrument.raw_symbol for market in rig.world.of_venue(name))
+    instruments = [row for row in catalogue if row.raw_symbol in symbols]
+    lines = rules.lines(instruments, rig.bench.clock.wall_ns(), depth=depth)
+    return VenueToFollow(rules, lines, catalogue, symbols, is_throttled=name in {"binance", "okx"})
+
+
+def watch(
+    script: Callable[[Watch], Awaitable[_T]],
+    *,
+    symbols: Mapping[str, Sequence[str]] | None = BINANCE,
+    seed: int = 1,
+    depth: bool = False,
+    commit_s: float = 2.0,
+    **options: Any,
+) -> tuple[Watch, _T]:
+    """Run a script beside a watcher; the watcher is stopped as a person would stop it."""
+
+    async def main(bench: virtual.Bench) -> tuple[Watch, _T]:
+        rig = Rig(bench, symbols, depth=depth, **options)
+        with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+            whole = Watch(rig, Path(folder), depth=depth, commit_s=commit_s)
+            task = asyncio.create_task(whole.watcher.run())
+            try:
+                told = await script(whole)
+                assert not task.done(), task
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                whole.final = whole.kept()
+                whole.tapes.close()
+                whole.state.close()
+            return whole, told
+
+    return virtual.run(main, seed=seed)
