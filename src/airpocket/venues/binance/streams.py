@@ -23,11 +23,11 @@ at the same pace, on one connection), and only trades and books are divided. A t
 market has ``raw_symbol`` ``"*"``. Marks of COIN-M are asked for by symbol even then: whether the
 array holds them since 2026-06-30 is not documented.
 
-*Limits.* The documents conflict about the topics of a connection (200 in older copies, 1024 in
-the USD-M page of 2025): 200 are used. Requests are kept to 100 topics, because a request that is
-too long is dropped without an answer (altangent/ccxws issue 161). Pongs count as messages too.
-``<s>@trade``, which alone shows prints off the book, is not documented for futures and no document
-states its route: it is not subscribed.
+*Limits.* The documents conflict about the topics of a connection (200 in the change log of
+2020-04-14 and copies since, 1024 in the pages of 2025 and 2026): 200 are used. Requests are kept
+to 100 topics, because a request that is too long is dropped without an answer (altangent/ccxws
+issue 161). Pongs count as messages too. ``<s>@trade``, which alone shows prints off the book, is
+not documented for futures and no document states its route: it is not subscribed.
 
 Sources: Binance, *Websocket Market Streams* and *Important WebSocket Change Notice* (USD-M, copy
 of 2026-05), *Live Subscribing/Unsubscribing to streams*; venue notes of 2026-10.
@@ -207,14 +207,24 @@ class BinanceStreams:
         return (*planned, *(self._line(route, at_ns, topics) for topics in shared))
 
     def _whole_market(self, symbols: Sequence[str], canary: str) -> list[tuple[Subscription, ...]]:
-        """Follow liquidations and marks of all symbols at once, trades by symbol."""
+        """Follow liquidations and marks of all symbols at once, trades by symbol.
+
+        COIN-M stands on connections of its own: there a mark is that symbol's topic, beside the
+        array it might be either.
+        """
         every = [Subscription((Channel.LIQUIDATIONS,), _ALL, "!forceOrder@arr")]
-        coin_m = [symbol for symbol in symbols if product_of(symbol) == COIN_M]
-        marks = [(_mark(symbol),) for symbol in coin_m]
-        if len(coin_m) < len(symbols):
+        usd_m = [symbol for symbol in symbols if product_of(symbol) != COIN_M]
+        if usd_m:
             every.append(Subscription(_MARK, _ALL, "!markPrice@arr@1s", _SILENT_AFTER_S))
-        trades = [(_trades(symbol),) for symbol in symbols]
-        return share_out([every, *marks, *trades], _mark(canary), self._room)
+        of_usd_m = [every, *((_trades(symbol),) for symbol in usd_m)]
+        of_coin_m = [
+            (_mark(symbol), _trades(symbol)) for symbol in symbols if product_of(symbol) == COIN_M
+        ]
+        return [
+            line
+            for groups in (of_usd_m, of_coin_m)
+            for line in share_out(groups, _mark(canary), self._room)
+        ]
 
     def _line(self, route: str, at_ns: int, topics: tuple[Subscription, ...]) -> Line:
         return Line(route, self._endpoints.at(route, at_ns).url, topics)

@@ -17,8 +17,11 @@ liquidation topic, and nothing may be read into that silence.
 *Limits* count for our whole address: 10 connections (30 new ones a minute), 1000 topics, 2000
 messages a minute. All topics go over one connection. Trades of at most 999 coins fit; figures and
 then books are asked for while there is room, and :meth:`HyperliquidStreams.left_out` says which
-were not. An ack repeats the topic, at times with more fields than were asked for; a refusal
-repeats it within a sentence.
+were not. A connection that broke may be counted for a while beside the one that follows it, and
+what is then too much is refused: so topics are asked for in order of importance.
+
+An ack repeats the topic, at times with more fields than were asked for; a refusal repeats it
+within a sentence, or is a sentence only.
 
 Sources: dzmbs/hyperliquid-docs, ``api/websocket/*`` and ``api/rate-limits-and-user-limits``, mirror
 of 2026-08-22; wording of errors: nktkas/hyperliquid issue 78, gemwalletcom/wallet issue 462.

@@ -153,7 +153,7 @@ class OkxStreams:
             return ()
         canary = _mark(_CANARY)
         kinds = sorted({_type_of(row.raw_symbol) for row in rows}, reverse=True)  # SWAP first
-        of_market = [] if any(row.raw_symbol == _CANARY for row in rows) else [canary]
+        of_market = [canary]  # beside the liquidations, whether BTC is watched or not
         of_market += [
             Subscription(channels, _ALL, _topic(_Arg(name, inst_type=kind)))
             for channels, name in _OF_MARKET
@@ -231,7 +231,8 @@ def _mark(symbol: str) -> Subscription:
 
 
 def _topics(symbol: str, *, depth: bool) -> Iterator[Subscription]:
-    yield _mark(symbol)
+    if symbol != _CANARY:
+        yield _mark(symbol)
     named = [(Channel.TRADES, "trades"), (Channel.OPEN_INTEREST, "open-interest")]
     if _type_of(symbol) == "SWAP":
         named.append((Channel.FUNDING, "funding-rate"))
