@@ -12,7 +12,6 @@ from airpocket.live import health_page
 from airpocket.live.health_page import HealthPage, health_json, is_loopback, is_ready
 from airpocket.live.metrics import Metrics
 from airpocket.live.view import TapeView, WatchView
-from tests.alerts.made import UNHURRIED
 from tests.live import pictures
 
 METRICS = Metrics(["okx"])
@@ -260,7 +259,7 @@ def test_an_address_that_others_reach_is_refused(host: str) -> None:
         HealthPage(METRICS, pictures.calm, host=host)
 
 
-@UNHURRIED
+@pictures.SOME
 @given(pictures.VIEWS)
 def test_any_picture_can_be_told(view: WatchView) -> None:
     body = health_page._json(200, health_json(view)).body

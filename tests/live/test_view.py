@@ -12,7 +12,6 @@ from airpocket.live.view import (
     venue_state,
 )
 from airpocket.market.events import HealthState
-from tests.alerts.made import UNHURRIED
 from tests.live import pictures
 
 
@@ -38,7 +37,7 @@ def test_one_word_for_all_of_it() -> None:
     assert overall(pictures.calm(venues=())) is Overall.STARTING
 
 
-@UNHURRIED
+@pictures.SOME
 @given(pictures.VIEWS)
 def test_any_picture_has_a_word_and_stays_as_it_is(view: WatchView) -> None:
     before = repr(view)

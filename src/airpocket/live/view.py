@@ -76,7 +76,8 @@ class ScopeView(Struct, frozen=True, kw_only=True):
     """Where a symbol (``"*"``: the market) stands.
 
     ``kind`` is ``"cascade"`` or ``"shock"``, ``side`` whose positions are closed (``"longs"``,
-    ``"shorts"``). ``usd`` is what was seen since ``since_ns``, a lower bound if ``at_least``.
+    ``"shorts"``). ``since_ns`` is the onset of its episode (``None`` while calm), ``usd`` what was
+    seen since then, a lower bound if ``at_least``.
     ``history_ns`` is how long its normal was learnt; ``seen`` whether a live feed shows it now.
     """
 
