@@ -49,6 +49,23 @@ def test_the_newest_of_several_pauses_is_the_one_that_overlaps() -> None:
     assert (last.trade_id, first.trade_id) == ("20", "50")
 
 
+def test_a_trade_that_came_through_does_not_hide_the_rest_of_the_hole() -> None:
+    last, first = _heard(1, 9, 20, 61, 70).around(
+        "X", START + 10 * SECOND_NS, START + 60 * SECOND_NS
+    )
+    assert last is not None
+    assert first is not None
+    assert (last.trade_id, first.trade_id) == ("9", "61")
+
+
+def test_pauses_that_only_touch_the_hole_are_none_of_it() -> None:
+    edges = _heard(98, 100, 110, 112)
+    last, first = edges.around("X", START + 100 * SECOND_NS + LATE, START + 110 * SECOND_NS + LATE)
+    assert last is not None
+    assert first is not None
+    assert (last.trade_id, first.trade_id) == ("100", "110")
+
+
 def test_before_the_first_trade_after_it_only_one_side_is_known() -> None:
     span = _heard(1, 2).span(_gap(3, 9), "X")
     assert span is not None

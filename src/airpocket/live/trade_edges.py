@@ -55,10 +55,15 @@ class TradeEdges:
         self, raw_symbol: str, from_ns: int, to_ns: int
     ) -> tuple[Trade | None, Trade | None]:
         """Find the trades on both sides of a stretch of our time; ``None`` where none is known."""
-        for before, after in reversed(self._pauses.get(raw_symbol, ())):
-            if _local(before) <= to_ns and _local(after) >= from_ns:
-                # The pause and the hole overlap: what was missed lies between these two.
-                return before, after
+        # What was missed lies inside the pauses that overlap the hole; several of them if a trade
+        # or two came through in between.
+        pauses = [
+            (before, after)
+            for before, after in self._pauses.get(raw_symbol, ())
+            if _local(before) < to_ns and _local(after) > from_ns
+        ]
+        if pauses:
+            return pauses[0][0], pauses[-1][1]
         newest = self._newest.get(raw_symbol)
         if newest is not None and _local(newest) <= to_ns:
             return newest, None
