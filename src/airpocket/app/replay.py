@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from airpocket.alerts.alert import InformationalAlert
 from airpocket.alerts.desk import AlertDesk
+from airpocket.alerts.saying import Said, told
 from airpocket.app.sources import (
     Group,
     ProgressOf,
@@ -12,9 +12,9 @@ from airpocket.app.sources import (
     observations,
     require_one_extract,
 )
+from airpocket.app.tape_replay import replay_tapes, tapes_of
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.detector import Detector
-from airpocket.detection.episode import Ending, Episode, Transition
 from airpocket.errors import AirpocketError
 from airpocket.market.events import Gap
 from airpocket.market.quality import Finding
@@ -22,7 +22,7 @@ from airpocket.market.source import Recording
 
 __all__ = ["Saying", "replay", "replay_group"]
 
-Saying: TypeAlias = Finding | Transition | InformationalAlert | Episode
+Saying: TypeAlias = Finding | Said
 """What a replay says: a defect of the data, a step of a scope, an alert, a finished episode."""
 
 
@@ -83,6 +83,9 @@ def replay_group(
 ) -> Iterator[Saying]:
     """Play one group of recordings.
 
+    Tapes that follow each other are played as a live watcher would have followed them
+    (:func:`~airpocket.app.tape_replay.replay_tapes`).
+
     Parameters
     ----------
     group
@@ -97,6 +100,10 @@ def replay_group(
     AirpocketError
         If a recording breaks off: after everything has been said.
     """
+    tapes = tapes_of(group.recordings)
+    if tapes is not None:
+        yield from replay_tapes(tapes, symbols=symbols, progress_of=progress_of, seen=seen)
+        return
     detector = Detector(DetectorConfig.for_width(group.width_ns), symbols=symbols)
     desk = AlertDesk()
     broken: AirpocketError | None = None
@@ -114,17 +121,7 @@ def replay_group(
             continue
         if seen is not None and not isinstance(item, Gap) and item.symbol is not None:
             seen.add(item.symbol)
-        yield from _told(desk, detector.update(item))
-    yield from _told(desk, detector.finish())
+        yield from told(desk, detector.update(item))
+    yield from told(desk, detector.finish())
     if broken is not None:
         raise broken
-
-
-def _told(desk: AlertDesk, transitions: Sequence[Transition]) -> Iterator[Saying]:
-    for transition in transitions:
-        if transition.before is not transition.after:
-            yield transition
-        yield from desk.take((transition,))
-        episode = transition.episode
-        if episode is not None and episode.ending is not Ending.OPEN:
-            yield episode

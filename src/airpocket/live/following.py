@@ -157,13 +157,22 @@ class Follower:
             return []
         return self._say(self._detector.update(gap))
 
-    def finish(self) -> list[Said]:
-        """End of everything: close all bins and say what was left open."""
+    def finish(
+        self,
+        cause: GapCause = GapCause.END_OF_RECORDING,
+        proven_by: str = "end of the recording",
+    ) -> list[Said]:
+        """End of everything: close all bins and say what was left open.
+
+        Parameters
+        ----------
+        cause, proven_by
+            Why no venue is heard any more.
+        """
         for venue, at_ns in sorted(self._heard_ns.items()):
             end = Gap(
                 venue=venue, symbol="*", raw_symbol="*", venue_ns=at_ns, channel="*",
-                from_ns=at_ns, to_ns=None, cause=GapCause.END_OF_RECORDING,
-                proven_by="end of the recording",
+                from_ns=at_ns, to_ns=None, cause=cause, proven_by=proven_by,
             )  # fmt: skip
             self._bin(max(at_ns // WIDTH_NS, self._closed)).gaps.append(end)
         said = []

@@ -5,6 +5,7 @@ import pytest
 
 from airpocket.errors import AirpocketError, TapeError
 from airpocket.market.events import Gap, GapCause, Liquidation
+from airpocket.market.instrument import Catalogue
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Item
 from airpocket.market.wire import Wire
@@ -96,15 +97,21 @@ def test_each_stream_is_a_connection_of_its_own(
     opened: list[str] = []
     real = register.open_wire
 
-    def noted(venue: str) -> Wire:
+    def noted(venue: str, catalogue: Catalogue | None = None) -> Wire:
         opened.append(venue)
-        return real(venue)
+        return real(venue, catalogue)
 
     monkeypatch.setattr(register, "open_wire", noted)
     path = written(tmp_path / "a.tape", range(3))
     written(path, range(3, 5), stream="second")
     read(path)
     assert opened == ["bybit", "bybit"]
+
+
+def test_what_two_connections_said_comes_out_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tape", range(3))
+    written(path, range(3), stream="second")
+    assert sum(isinstance(item, Liquidation) for item in read(path)) == 3
 
 
 def test_what_cannot_be_used_is_counted_by_reason(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """A tape read as a recording: each frame through the wire of its venue.
 
-One wire is opened for each (venue, stream) of the tape, because a wire is the memory of one
-connection. The holes that the tape recorded come out as the ``Gap`` records they are.
+Each connection on the tape has its wire, and an event that several of them said comes out once
+(:class:`~airpocket.venues.hearing.Hearing`). The holes that the tape recorded come out as the
+``Gap`` records they are.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, final
 
@@ -13,12 +14,13 @@ from airpocket.errors import TapeError
 from airpocket.market.events import Event, Gap, GapCause, event_ns
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Archive, Item, Label, Progress, Recording
-from airpocket.market.wire import Frame, Wire
+from airpocket.market.wire import Frame
 from airpocket.store.tape import TapeReader
+from airpocket.store.tape_folder import is_own_end
 from airpocket.store.tape_format import is_tape
-from airpocket.venues import register
+from airpocket.venues.hearing import Hearing
 
-__all__ = ["ARCHIVES", "TapeArchive", "TapeRecording"]
+__all__ = ["ARCHIVES", "Rejections", "TapeArchive", "TapeRecording"]
 
 _REASONS_MOST = 100
 
@@ -26,6 +28,8 @@ _REASONS_MOST = 100
 @final
 class TapeRecording:
     """One tape, opened anew for each reading.
+
+    ``first_ns`` and ``last_ns`` are the range of its ``local_ns``, ``None`` if it has none.
 
     Parameters
     ----------
@@ -38,6 +42,8 @@ class TapeRecording:
         with TapeReader(path) as tape:
             about = tape.about()
         self._frames = sum(stream.frames for stream in about.streams)
+        self.first_ns = about.first_ns
+        self.last_ns = about.last_ns
         self._label = Label(
             name=path.name,
             kind="airpocket tape",
@@ -50,6 +56,16 @@ class TapeRecording:
     def label(self) -> Label:
         """What it is."""
         return self._label
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self._path
+
+    @property
+    def frames(self) -> int:
+        """How many frames it holds."""
+        return self._frames
 
     def read(self, progress: Progress | None = None) -> Iterator[Item]:
         """Yield events frame by frame, holes where they lie, then the end of every venue.
@@ -71,20 +87,53 @@ class TapeRecording:
 
 
 @final
+class Rejections:
+    """Counts what could not be used, by venue and reason.
+
+    Parameters
+    ----------
+    where
+        Name of the recording.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._counts: Counter[str] = Counter()
+
+    def note(self, venue: str, reasons: Iterable[str]) -> None:
+        """Count the reasons of one frame."""
+        for reason in reasons:
+            said = f"{venue}: {reason}"
+            known = said in self._counts or len(self._counts) < _REASONS_MOST
+            self._counts[said if known else "for other reasons"] += 1
+
+    def findings(self) -> Iterator[Finding]:
+        """Say which frames could not be used."""
+        for reason, count in sorted(self._counts.items()):
+            parts = "frame or part was" if count == 1 else "frames or parts were"
+            yield Finding(
+                code=FindingCode.REJECTED_ROWS,
+                where=self._where,
+                said=f"{count:,} {parts} not used: {reason}",
+                count=count,
+            )
+
+
+@final
 class _Reading:
-    """One pass over a tape: a wire for each stream, and what has been heard of each venue."""
+    """One pass over a tape: what is remembered of each stream, and when a venue was last heard."""
 
     def __init__(self, path: Path, frames: int) -> None:
         self._path = path
         self._frames = frames
-        self._wires: dict[tuple[str, str], Wire | None] = {}
+        self._hearing = Hearing()
         self._last: dict[str, int] = {}
-        self._rejected: Counter[str] = Counter()
+        self._rejected = Rejections(path.name)
 
     def items(self, progress: Progress | None) -> Iterator[Item]:
         """Yield events, and each hole before the frame that came after it."""
         with TapeReader(self._path) as tape:
-            holes = [hole for hole in tape.gaps() if not _is_own_end(hole.gap)]
+            holes = [hole for hole in tape.gaps() if not is_own_end(hole.gap)]
             for ordinal, frame in enumerate(tape.frames()):
                 while holes and holes[0].before_ordinal <= ordinal:
                     yield holes.pop(0).gap
@@ -95,20 +144,11 @@ class _Reading:
                 yield hole.gap
 
     def _decoded(self, frame: Frame) -> Iterator[Event]:
-        key = (frame.venue, frame.stream)
-        if key not in self._wires:
-            known = frame.venue in register.VENUES
-            self._wires[key] = register.open_wire(frame.venue) if known else None
-        wire = self._wires[key]
         if frame.local_ns is not None:
             self._hear(frame.venue, frame.local_ns)
-        if wire is None:
-            self._reject(f"{frame.venue}: no venue that airpocket reads")
-            return
-        said = wire.decode(frame.data, local_ns=frame.local_ns, raw_ref=frame.raw_ref)
-        for reason in said.rejected:
-            self._reject(f"{frame.venue}: {reason}")
-        for event in said.events:
+        heard = self._hearing.hear(frame)
+        self._rejected.note(frame.venue, heard.said.rejected)
+        for event in heard.fresh:
             at_ns = event_ns(event)
             if at_ns is not None:
                 self._hear(event.venue, at_ns)
@@ -117,20 +157,9 @@ class _Reading:
     def _hear(self, venue: str, at_ns: int) -> None:
         self._last[venue] = max(at_ns, self._last.get(venue, at_ns))
 
-    def _reject(self, reason: str) -> None:
-        known = reason in self._rejected or len(self._rejected) < _REASONS_MOST
-        self._rejected[reason if known else "for other reasons"] += 1
-
     def findings(self) -> Iterator[Finding]:
         """Say which frames could not be used."""
-        for reason, count in sorted(self._rejected.items()):
-            parts = "frame or part was" if count == 1 else "frames or parts were"
-            yield Finding(
-                code=FindingCode.REJECTED_ROWS,
-                where=self._path.name,
-                said=f"{count:,} {parts} not used: {reason}",
-                count=count,
-            )
+        yield from self._rejected.findings()
 
     def ends(self, cause: GapCause, proven_by: str) -> Iterator[Gap]:
         """Say from when on nothing is known of each venue."""
@@ -139,12 +168,6 @@ class _Reading:
                 venue=venue, symbol="*", raw_symbol="*", venue_ns=at_ns, channel="*",
                 from_ns=at_ns, to_ns=None, cause=cause, proven_by=proven_by,
             )  # fmt: skip
-
-
-def _is_own_end(gap: Gap) -> bool:
-    """Tell whether a gap only says that the tape was closed: its end is told by the last event."""
-    whole = gap.channel == "*" and gap.raw_symbol == "*"
-    return whole and gap.to_ns is None and gap.cause is GapCause.END_OF_RECORDING
 
 
 @final
