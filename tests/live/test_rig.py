@@ -167,7 +167,7 @@ def test_a_delisted_symbol_falls_silent_and_is_refused() -> None:
         rig.world.delist("okx", "ETH-USDT-SWAP")
         await asyncio.sleep(1)
         heard = await follow_all(rig, "okx", 20, names=["BTC-USDT-SWAP", "ETH-USDT-SWAP"])
-        about = [frame for frame in heard.frames if b'ETH-USDT-SWAP"' in frame]
+        about = [frame for frame in heard.frames if b"ETH-USDT-SWAP" in frame]
         about = [frame for frame in about if b'"bkPx"' not in frame]  # an old one, once
         refused = [frame for frame in about if b'"60018"' in frame]
         return [f for f in about if f not in refused], refused
