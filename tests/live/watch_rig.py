@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +17,9 @@ from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
 from airpocket.live.reading import Reader
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
-from airpocket.market.events import Event, Gap, Health
+from airpocket.market.events import Event, Gap, Health, HealthState
 from airpocket.store.state import State
+from airpocket.store.tape import TapeReader
 from airpocket.store.tapes import Tapes
 from airpocket.venues import register
 from tests.live import virtual
@@ -50,6 +52,10 @@ class Watch:
         self.alerts: list[InformationalAlert] = []
         self.healths: list[Health] = []
         self.final = Kept()
+        self.last_health: dict[str, dict[str, tuple[HealthState, str]]] = {}
+        self.open_sockets = self.tasks = self.tasks_most = 0
+        self.frames_kept: Counter[str] = Counter()
+        self.quarantined: list[str] = []
         clock = rig.bench.clock
         self.state = State(folder / "state.db")
         self.outbox = Outbox(self.state)
@@ -87,8 +93,24 @@ class Watch:
             one.state.value for one in self.healths if one.venue == venue and one.channel == channel
         ]
 
-    def kept(self) -> Kept:
-        return kept(self.tapes)
+    def look(self) -> None:
+        """Note how the watcher is, just before it is stopped."""
+        feeds = self.watcher.feeds
+        self.last_health = {venue: feed.health() for venue, feed in feeds.items()}
+        self.open_sockets = len(self.rig.transport.live)
+        self.tasks = len(asyncio.all_tasks())
+        # The script, the loop of the rig and of the watcher's parts; six for each line at most:
+        # its keeper, its session and a successor with their loops.
+        lines = sum(len(feed.statuses) for feed in feeds.values())
+        self.tasks_most = 20 + 16 * lines
+
+    def read_back(self) -> None:
+        """Read the tapes as a replay would."""
+        self.final = kept(self.tapes)
+        for path in self.tapes.tapes():
+            with TapeReader(path) as tape:
+                self.frames_kept.update(frame.venue for frame in tape.frames())
+                self.quarantined += [one.reason for one in tape.quarantined()]
 
 
 def kept(tapes: Tapes) -> Kept:
@@ -133,10 +155,11 @@ def watch(
             try:
                 told = await script(whole)
                 assert not task.done(), task
+                whole.look()
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                whole.final = whole.kept()
+                whole.read_back()
                 whole.tapes.close()
                 whole.state.close()
             return whole, told
