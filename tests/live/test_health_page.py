@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -267,3 +268,18 @@ def test_any_picture_can_be_told(view: WatchView) -> None:
     assert body.decode().rstrip("\n").isprintable()
     json.loads(body, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert is_ready(view) in {True, False}
+
+
+def test_planted_bugs_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(health_page, "_OURS", re.compile(".*"))
+        with pytest.raises(AssertionError):
+            test_a_request_under_another_name_is_refused("evil.example")
+    with monkeypatch.context() as patch:
+        patch.delattr(health_page._Request, "_prepare_hook")
+        with pytest.raises(AssertionError):
+            test_no_answer_names_the_software_or_may_be_kept()
+    with monkeypatch.context() as patch:
+        patch.setattr(health_page, "is_loopback", lambda host: True)
+        with pytest.raises(pytest.fail.Exception):
+            test_an_address_that_others_reach_is_refused("0.0.0.0")  # noqa: S104

@@ -244,7 +244,7 @@ def _footer(view: WatchView) -> list[Text]:
             safe = f"written {ago(view.now_ns, tape.committed_ns)} ago"
         held = "" if tape.size_bytes is None else f"{size(tape.size_bytes)} · "
         kept.append(f"{held}{safe} · {size(tape.pending_bytes)} waiting")
-    if view.lag_s is not None:
+    if view.lag_s is not None and math.isfinite(view.lag_s):
         kept.append(f"   detector {view.lag_s:.1f} s behind", "dim")
     sent = Text.assemble((" outbox ", "bold"))
     sent.append(f"{outbox.pending:,} waiting", "bold yellow" if outbox.pending > 0 else "")
