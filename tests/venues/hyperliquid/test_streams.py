@@ -122,6 +122,9 @@ ANSWERS = {
     f'{{"channel":"error","data":"Already subscribed: {_ASKED}"}}'.encode(): Answer(
         None, (_TRADES,)
     ),
+    f'{{"channel":"error","data":"Already unsubscribed: {_ASKED}"}}'.encode(): Answer(
+        None, (_TRADES,)
+    ),
     f'{{"channel":"error","data":"Invalid subscription {_ASKED}"}}'.encode(): Answer(
         None, (_TRADES,), f"Invalid subscription {_TRADES}"
     ),

@@ -138,6 +138,12 @@ ANSWERS = {
     f'{{"event":"error","code":"60018","msg":"{_GONE}","connId":"x"}}'.encode(): Answer(
         None, (_topic(channel="trades", instId="NO-USDT-SWAP"),), f"60018: {_GONE}"
     ),
+    b'{"event":"error","code":"60018","msg":"Wrong URL or channel:liquidation-orders,instType:SWAP '
+    b"doesn't exist.\"}": Answer(
+        None,
+        (_FORCED,),
+        "60018: Wrong URL or channel:liquidation-orders,instType:SWAP doesn't exist.",
+    ),
     b'{"id":"9","event":"error","code":"60012","msg":"Invalid request: {}","connId":"x"}': Answer(
         9, reason="60012: Invalid request: {}"
     ),

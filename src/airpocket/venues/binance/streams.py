@@ -25,9 +25,10 @@ array holds them since 2026-06-30 is not documented.
 
 *Limits.* The documents conflict about the topics of a connection (200 in the change log of
 2020-04-14 and copies since, 1024 in the pages of 2025 and 2026): 200 are used. Requests are kept
-to 100 topics, because a request that is too long is dropped without an answer (altangent/ccxws
-issue 161). Pongs count as messages too. ``<s>@trade``, which alone shows prints off the book, is
-not documented for futures and no document states its route: it is not subscribed.
+to 100 topics and 4 kB, because one that is too long is dropped without an answer (seen with 437
+topics, altangent/ccxws issue 161). Pongs count as messages too. ``<s>@trade``, which alone shows
+prints off the book, is not documented for futures and no document states its route: it is not
+subscribed.
 
 Sources: Binance, *Websocket Market Streams* and *Important WebSocket Change Notice* (USD-M, copy
 of 2026-05), *Live Subscribing/Unsubscribing to streams*; venue notes of 2026-10.

@@ -16,8 +16,9 @@ The last two are asked for once for each kind of contract that is followed (``US
 ``inverse``); they belong to no channel and are not waited for.
 
 *One unknown topic fails its whole request* (``error:handler not found,topic:…``), the others of
-that request with it; so a request carries at most ten topics, and what belongs to no symbol is
-asked for alone. Whoever hears a refusal of many topics asks for each of them by itself.
+that request with it, and so does one that is subscribed already. So a request carries at most ten
+topics, and what belongs to no symbol is asked for alone. Whoever hears a refusal of many topics
+asks for each of them by itself.
 
 *Limits.* The list of topics of one public connection may have 21,000 characters, 500 connections
 may be made in 5 minutes; a ping every 20 s is advised. A number of topics for a request is stated
@@ -60,6 +61,7 @@ _CANARY: Final = {"linear": "BTCUSDT", "inverse": "BTCUSD"}
 _TICKER: Final = (Channel.MARK, Channel.FUNDING, Channel.OPEN_INTEREST)
 _MARKET_FRAME: Final = b'{"topic"'
 _BLAMED: Final = re.compile(r"topic:\s*([^\s,\]]+)|\[([^\]\s,]+)\]")
+_ALREADY: Final = "already subscribed"
 _ASKED: Final = frozenset({"subscribe", "unsubscribe"})
 _CHANNELS: Final[dict[type[Event], Channel]] = {
     Liquidation: Channel.LIQUIDATIONS,
@@ -155,7 +157,7 @@ class BybitStreams:
         """Read an answer or a pong. A refusal speaks of all topics of its request.
 
         Without the request's id (Bybit does not always repeat it) it speaks of the topic that it
-        blames.
+        blames. "Already subscribed" is an ack of that topic alone.
         """
         if data.startswith(_MARKET_FRAME):
             return None
@@ -169,8 +171,7 @@ class BybitStreams:
             return Answer(is_pong=True)
         request_id = request_id_of(reply.req_id)
         if reply.success is False:
-            said = reply.ret_msg or ""
-            return Answer(request_id, () if request_id is not None else _blamed(said), reason(said))
+            return _refused(reply.ret_msg or "", request_id)
         is_ack = reply.success is True and reply.op in _ASKED
         return Answer(request_id) if is_ack else None
 
@@ -247,6 +248,13 @@ def _apart(topics: Sequence[Subscription]) -> Iterator[Sequence[Subscription]]:
         yield (one,)
     if of_symbols:
         yield of_symbols
+
+
+def _refused(said: str, request_id: int | None) -> Answer:
+    blamed = _blamed(said)
+    if blamed and _ALREADY in said[:80]:
+        return Answer(request_id, blamed)
+    return Answer(request_id, () if request_id is not None else blamed, reason(said))
 
 
 def _blamed(said: str) -> tuple[str, ...]:

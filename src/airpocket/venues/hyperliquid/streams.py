@@ -53,7 +53,7 @@ _ACK: Final = b'{"channel":"subscriptionResponse"'
 _PONG: Final = b'{"channel":"pong"'
 _ERROR: Final = b'{"channel":"error"'
 _REPLIES: Final = (_ACK, _PONG, _ERROR)
-_ALREADY: Final = "Already subscribed"
+_ALREADY: Final = "Already "  # subscribed, unsubscribed
 _CHANNELS: Final[dict[type[Event], Channel]] = {
     Trade: Channel.TRADES,
     Mark: Channel.MARK,

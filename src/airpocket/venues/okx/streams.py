@@ -58,7 +58,7 @@ _ALL: Final = "*"
 _ROUTE: Final = "public"
 _CANARY: Final = "BTC-USDT-SWAP"
 _MARKET_FRAME: Final = (b'{"arg"', b'{"table"')
-_MISSING: Final = re.compile(r"channel:([\w-]+)(?:,instId:([\w.-]+))?")
+_MISSING: Final = re.compile(r"channel:[\w-]+(?:,inst(?:Type|Family|Id):[\w.-]+)*")
 _REPLIES: Final = frozenset({"subscribe", "unsubscribe", "error"})
 _OF_MARKET: Final[tuple[tuple[tuple[Channel, ...], str], ...]] = (
     ((Channel.LIQUIDATIONS,), "liquidation-orders"),
@@ -245,4 +245,7 @@ def _topics(symbol: str, *, depth: bool) -> Iterator[Subscription]:
 def _missing(said: str) -> tuple[str, ...]:
     """Find the topic in ``channel:trades,instId:X doesn't exist`` (code 60018)."""
     found = _MISSING.search(said[:400])
-    return () if found is None else (_topic(_Arg(found[1], inst_id=found[2])),)
+    if found is None:
+        return ()
+    arg = dict(part.split(":", 1) for part in found[0].split(","))
+    return (_topic(msgspec.convert(arg, _Arg)),)
