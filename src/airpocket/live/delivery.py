@@ -34,8 +34,9 @@ KEEP_TRYING_NS: Final = 75 * HOUR_NS
 
 _AFTER_MOST_S: Final = 7_200.0
 _URGENT_S: Final = 30.0  # news do not make us knock more often than this
-_POLL_S: Final = 30.0
-_HELD_POLL_S: Final = 0.5
+_LOOK_S: Final = 60.0
+_POLL_S: Final = 600.0
+_LEAST_S: Final = 0.002  # clocks round: a moment too early is not asked about again and again
 _REFUSALS_MOST: Final = 3
 _STOP_S: Final = 1.5
 _LAST_NOTE_S: Final = 0.3
@@ -84,6 +85,7 @@ class _Lane:
         self.is_sending = False
         self.rest_until_s = 0.0  # what the receiver asked for
         self.quiet_until_s = 0.0  # before this, news bring nothing forward
+        self.retry_ns: int | None = None
         self.refusals = 0
 
 
@@ -191,12 +193,8 @@ class Deliverer:
         try:
             while not self._is_stopping:
                 self._news.clear()
-                rest_s = await self._offer()
-                try:
-                    async with asyncio.timeout(rest_s):
-                        await self._news.wait()
-                except TimeoutError:
-                    pass
+                next_ns, most_s = await self._offer()
+                await self._rest(next_ns, most_s)
         finally:
             await self._end()
             self._is_over.set()
@@ -207,8 +205,28 @@ class Deliverer:
         self._news.set()
         await self._is_over.wait()
 
-    async def _offer(self) -> float:
-        """Start the lanes that have something to do; say how long there is nothing more to do."""
+    async def _rest(self, next_ns: int | None, most_s: float) -> None:
+        """Wait for news, a moment of the wall clock, or so many seconds, whatever comes first."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + most_s
+        while not self._news.is_set() and (left_s := end_s - loop.time()) > 0:
+            if next_ns is not None:
+                # The wall clock is looked at between: it jumps where a machine was asleep.
+                left_s = min(left_s, (next_ns - self._clock.wall_ns()) / SECOND_NS)
+                if left_s <= 0:
+                    return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(min(left_s, _LOOK_S), _LEAST_S)):
+                    await self._news.wait()
+
+    async def _offer(self) -> tuple[int | None, float]:
+        """Start the lanes that have something to do.
+
+        Returns
+        -------
+        tuple of int or None, float
+            The wall time at which more is due, and the seconds after which to ask again anyway.
+        """
         try:
             await self._sweep()
             # A lane that works while we ask may be done with what we are told is due.
@@ -225,12 +243,14 @@ class Deliverer:
             next_ns = await self._in_thread(self._outbox.next_due_ns)
         except AirpocketError as error:
             self._log.error("outbox_unreadable", reason=printable(str(error)))
-            return _POLL_S
-        if next_ns is None:
-            return _POLL_S
-        left_s = (next_ns - self._clock.wall_ns()) / SECOND_NS
-        # What is overdue has a lane at work, which says when it is done.
-        return min(left_s if left_s > 0 else _HELD_POLL_S, quiet_s, _POLL_S)
+            return None, _LOOK_S
+        now_ns = self._clock.wall_ns()
+        if next_ns is not None and next_ns <= now_ns:
+            # It has a lane at work, which says when it is done; others may be due before that.
+            retries = (lane.retry_ns for lane in self._lanes.values() if lane.task is None)
+            ahead = (one for one in retries if one is not None and one > now_ns)
+            return min(ahead, default=None), min(quiet_s, _LOOK_S)
+        return next_ns, quiet_s
 
     def _hasty(self) -> tuple[set[str], float]:
         """Channels whose next try news bring forward, and in how many seconds there are more."""
@@ -239,7 +259,7 @@ class Deliverer:
         hasty = {name for name, lane in lanes.items() if lane.quiet_until_s <= now_s}
         self._urgent = set(lanes) - hasty
         later = [lanes[name].quiet_until_s - now_s for name in self._urgent]
-        return hasty, max(min(later, default=_POLL_S), 0.01)
+        return hasty, min(later, default=_POLL_S)
 
     async def _start(self, due: Due) -> None:
         lane = self._lanes.get(due.channel)
@@ -253,6 +273,7 @@ class Deliverer:
             )
         elif lane.task is None and not self._is_stopping:
             lane.counts.is_suspended = False
+            lane.retry_ns = None
             lane.task = asyncio.create_task(self._deliver(lane, due), name=f"send {due.channel}")
 
     async def _deliver(self, lane: _Lane, due: Due) -> None:
@@ -284,7 +305,7 @@ class Deliverer:
                     "outbox_unwritable", channel=due.channel, reason=printable(str(error))
                 )
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _POLL_S)
+                pause = min(pause * 2, _LOOK_S)
             else:
                 return
 
@@ -315,7 +336,7 @@ class Deliverer:
         asked_s = min(delivery.after_s or 0.0, _AFTER_MOST_S)
         lane.rest_until_s = now_s + asked_s
         lane.quiet_until_s = now_s + max(asked_s, min(_URGENT_S, pause))
-        retry_ns = at_ns + round(pause * SECOND_NS)
+        lane.retry_ns = retry_ns = at_ns + round(pause * SECOND_NS)
         self._log.warning(
             "delivery_failed", **_about(due), reason=reason, again_in_s=round(pause, 1)
         )
