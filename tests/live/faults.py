@@ -156,10 +156,9 @@ class Faults:
     def opened(self, session: "Session") -> None:
         """Do to a new connection what was ordered."""
         for fault in self._at_open:
-            if fault.concerns(session) and fault.on_end is None:
+            if fault.concerns(session) and (fault.times is None or fault.fired < fault.times):
                 fault.fired += 1
-                fault.end()
-                session.close(1006 if fault.name == "cut" else 1001, "told to close")
+                session.close(None, "told to break off")
 
     def rest(self, path: str) -> "RestReply | None":
         """Answer for the venue over HTTP."""
@@ -252,8 +251,7 @@ class Faults:
         if edge == "handshake":
             self._handshakes.append((_counted(fault, times), "drop", 0.0))
         elif edge == "open":
-            self._at_open += [self._new("cut", None, None) for _ in range(times)]
-            return self._at_open[-1]
+            self._at_open.append(_counted(fault, times))
         else:
             wanted = Kind.ACK if edge == "ack" else Kind.PUSH
 
@@ -601,7 +599,7 @@ class Faults:
 
 
 def _counted(fault: Fault, times: int) -> Fault:
-    """Let a fault of the handshake end after so many times."""
+    """Let a fault happen so many times."""
     fault.times = times
     return fault
 

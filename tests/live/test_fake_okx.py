@@ -119,7 +119,8 @@ def test_requests_have_their_size_and_connections_their_pace() -> None:
         for _ in range(2):
             await open_at(rig, PUBLIC)
         big = await open_at(rig, PUBLIC, subscribe(*[BTC] * 2_000))
-        await listen(big, 1.5)
+        await listen(big, 0.5)
+        await asyncio.sleep(1.5)
         for _ in range(2):
             await open_at(rig, PUBLIC)
         with pytest.raises(ConnectError) as caught:
