@@ -161,7 +161,7 @@ class FakeConnection:
         """Wait for the next frame, or for the end."""
         while True:
             if not self.is_open:
-                raise ClosedError("closed by ourselves")
+                raise self._ending[1] if self._ending else ClosedError("closed by ourselves")
             now_s = self._loop.time()
             if self._arriving and self._arriving[0][0] <= now_s:
                 return self._take(now_s)
@@ -237,7 +237,8 @@ class FakeConnection:
             if self.session is not None:
                 self.session.gone(1009)
             said = f"a frame is larger than {self._frame_bytes_most:,} bytes"
-            raise ClosedError(said, code=1009)
+            self._ending = now_s, ClosedError(said, code=1009)
+            raise self._ending[1]
         delivery.read_s = now_s
         return delivery.data
 
