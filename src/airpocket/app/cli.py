@@ -345,6 +345,8 @@ def main(tokens: list[str] | None = None) -> None:
     """
     _bear_any_text()
     try:
+        if any("\0" in token for token in tokens or ()):
+            _fail("an argument holds a NUL, which no name can")  # no shell can pass one
         app(tokens)
         sys.stdout.flush()  # here, where a closed pipe is still ours to notice
     except AirpocketError as error:
