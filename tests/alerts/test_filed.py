@@ -3,15 +3,25 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
 
-from airpocket.alerts.alert import Signal, Stage
-from airpocket.alerts.filed import channels_of, forget, history, last_of_open, open_alerts, waiting
+from airpocket.alerts.alert import InformationalAlert, Signal, Stage
+from airpocket.alerts.filed import (
+    channels_of,
+    forget,
+    history,
+    last_of_open,
+    open_alerts,
+    read,
+    waiting,
+)
 from airpocket.alerts.outbox import KEEP_LEAST_NS, KEEP_NS, Outbox
-from airpocket.errors import InputError
+from airpocket.errors import AirpocketError, InputError
 from airpocket.store.state import State
 from airpocket.units import HOUR_NS
-from tests.alerts.made import HOUR, alert, full, observed
+from tests.alerts.made import HOUR, UNHURRIED, alert, alerts, full, observed
 
 NOW_NS = HOUR[1]
 
@@ -20,6 +30,33 @@ NOW_NS = HOUR[1]
 def state(tmp_path: Path) -> Iterator[State]:
     with State(tmp_path / "s.db") as state:
         yield state
+
+
+@UNHURRIED
+@given(alerts())
+def test_any_alert_is_read_as_it_was_written(one: InformationalAlert) -> None:
+    assert read(msgspec.json.encode(one).decode()) == one
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"entry_price": 1}', "\x00"])
+def test_what_is_no_alert_is_not_read(body: str) -> None:
+    with pytest.raises((msgspec.DecodeError, AirpocketError)):
+        read(body)
+
+
+def test_an_alert_that_was_given_advice_is_not_read() -> None:
+    body = msgspec.json.encode(alert(observed())).decode()
+    assert read(body) == alert(observed())
+    for found, planted in (
+        ("observed_usd", "entry_price"),
+        ("BTC/USDT:USDT", "BUY NOW"),
+        ("longs", "go long"),
+        ('"open"', '"buy"'),
+        ("binance:liquidations", "my friend"),
+    ):
+        assert found in body
+        with pytest.raises((msgspec.DecodeError, AirpocketError)):
+            read(body.replace(found, planted))
 
 
 def test_history_is_the_newest_first_by_signal_and_symbol(state: State) -> None:

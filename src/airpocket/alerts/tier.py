@@ -202,7 +202,8 @@ def _covers(symbols: tuple[str, ...], scope: str) -> bool:
 
 
 def _same(symbol: str, other: str) -> bool:
-    return symbol.casefold() == other.casefold()
+    """Tell whether two mean one coin or contract; ``"ALL"`` is a coin, ``"all"`` is not."""
+    return symbol.casefold() == other.casefold() and (symbol == ALL) == (other == ALL)
 
 
 def _require_name(what: str, name: str) -> None:
