@@ -11,6 +11,7 @@ before every message, and could change in the instant between. Other protocols a
 
 import asyncio
 import re
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, final
@@ -220,7 +221,9 @@ def _service_of(url: Secret, name: str) -> NotifyBase:
     asset.image_url_logo = ""
     asset.http_redirects = False
     try:
-        service = Apprise.instantiate(text, asset=asset, suppress_exceptions=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # all its services are imported, old ones too
+            service = Apprise.instantiate(text, asset=asset, suppress_exceptions=False)
     except Exception:  # noqa: BLE001 - whatever it is, it may quote the URL
         service = None
     if not isinstance(service, NotifyBase):
