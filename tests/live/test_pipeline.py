@@ -57,6 +57,7 @@ class Stage:
         self.read: list[Reading] = []
         self.said: list[Said] = []
         self.disk: list[str | None] = []
+        self.gaps: list[Gap] = []
         self.healths: list[Health] = []
         self.follower = Follower()
         self.followed = 0
@@ -64,7 +65,7 @@ class Stage:
             self.tape, Reader(), self.follower, bench.clock,
             PipelineEvents(
                 lambda _venue, _stream, reading: self.read.append(reading),
-                self.said.append, self.healths.append, self.disk.append,
+                self.said.append, self.healths.append, self.gaps.append, self.disk.append,
             ),
         )  # fmt: skip
 

@@ -56,13 +56,14 @@ class PipelineEvents(Struct, frozen=True):
     """What the pipeline tells its owner, in the loop; none may wait.
 
     ``reading`` each frame as it was read, before it is durable; ``said`` what the detector led to,
-    after; ``health`` each change of a channel; ``disk`` a sentence when the tape cannot be written,
-    ``None`` when it can again.
+    after; ``health`` each change of a channel; ``gap`` each hole, opened or ended; ``disk`` a
+    sentence when the tape cannot be written, ``None`` when it can again.
     """
 
     reading: Callable[[str, str, Reading], None]
     said: Callable[[Said], None]
     health: Callable[[Health], None]
+    gap: Callable[[Gap], None]
     disk: Callable[[str | None], None]
 
 
@@ -161,6 +162,7 @@ class Pipeline:
 
     def record_gap(self, gap: Gap) -> None:
         """Keep a hole, and let it be followed in its place among the frames."""
+        self._events.gap(gap)
         try:
             self._tapes.record_gap(gap)
         except TapeError:
@@ -171,6 +173,7 @@ class Pipeline:
 
     def follow_gap(self, gap: Gap) -> None:
         """Follow a hole that the tapes record by themselves, in its place among the frames."""
+        self._events.gap(gap)
         self._waiting.append(gap)
         self._work.set()
 

@@ -28,8 +28,8 @@ from airpocket.live.pipeline import COMMIT_S, KeepsFrames, Pipeline, PipelineEve
 from airpocket.live.polling import Heard, Polling
 from airpocket.live.reading import Reader
 from airpocket.live.receiver import INSTRUMENTS_STREAM, Reading
-from airpocket.live.rest import Offset, Rest
-from airpocket.live.rest_readings import Listing
+from airpocket.live.rest import Rest
+from airpocket.live.rest_readings import Listing, Offset
 from airpocket.live.tie_out import TieOut
 from airpocket.live.transport import Transport
 from airpocket.market.events import Gap, Health, HealthState, Liquidation, OpenInterest, Trade
@@ -117,6 +117,7 @@ class Watcher:
     ) -> None:
         self.follower: Final = follower
         self.healths: Final[dict[tuple[str, str], Health]] = {}
+        self.heard_ns: Final[dict[str, int]] = {}
         self._venues = tuple(venues)
         self._transport = transport
         self._reader = reader
@@ -135,7 +136,9 @@ class Watcher:
         self._doubted: set[str] = set()
         self.pipeline: Final = Pipeline(
             tapes, reader, follower, clock,
-            PipelineEvents(self._read, self._say, self._note_health, self._note_disk),
+            PipelineEvents(
+                self._read, self._say, self._note_health, self._events.gap, self._note_disk
+            ),
             commit_s=commit_s,
         )  # fmt: skip
         self.feeds: Final = {one.rules.venue: self._open_feed(one) for one in self._venues}
@@ -240,6 +243,7 @@ class Watcher:
     # -- what comes in -------------------------------------------------------------------------
 
     def _read(self, venue: str, stream: str, reading: Reading) -> None:
+        self.heard_ns[venue] = reading.local_ns
         if venue not in self.feeds or stream.startswith("backfill"):
             return
         backfill = self._backfills.get(venue)
@@ -258,7 +262,6 @@ class Watcher:
         return self.pipeline.receive(venue, stream, data)
 
     def _heal(self, one: VenueToFollow, gap: Gap) -> None:
-        self._events.gap(gap)
         backfill = self._backfills.get(one.rules.venue)
         if backfill is not None and gap.channel == Channel.TRADES:
             names = one.raw_symbols if gap.raw_symbol == "*" else (gap.raw_symbol,)
