@@ -3,19 +3,26 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
 from airpocket import __version__
+from airpocket import app as app_chapter
 from airpocket.app import parsing, replaying
 from airpocket.errors import TapeError
 from tests.app.console import ROOT, Console, process
 
-COMMANDS = ["parse", "inspect", "replay", "convert", "demo"]
+COMMANDS = [
+    "parse", "inspect", "replay", "convert", "demo", "watch", "record", "subscribe",
+    "subscriptions", "test-alert", "doctor",
+]  # fmt: skip
 HEAVY = [
     "numpy", "numba", "polars", "msgspec", "sqlite3", "asyncio", "rich.progress", "rich.markdown",
-    "airpocket.market", "airpocket.venues", "airpocket.store",
+    "aiohttp", "apprise", "ccxt", "prometheus_client", "pydantic", "sqlalchemy", "stamina",
+    "structlog", "airpocket.market", "airpocket.venues", "airpocket.store", "airpocket.alerts",
+    "airpocket.live", "airpocket.app.config",
 ]  # fmt: skip
 
 
@@ -59,6 +66,12 @@ def test_version(airpocket: Console) -> None:
         (["convert", "/no/such/file", "out.tape"], "/no/such/file"),
         (["parse", "okx", "/no/such/file"], "/no/such/file"),
         (["demo", "/no/such/folder/x.tape"], "/no/such/folder"),
+        (["subscribe"], "NAME"),
+        (["subscribe", "a", "b"], "b"),
+        (["subscribe", "a", "--least-usd", "much"], "much"),
+        (["subscriptions", "x"], "x"),
+        (["doctor", "--config", "/no/such/file.toml"], "/no/such/file.toml"),
+        (["test-alert", "--config", "/no/such/file.toml"], "/no/such/file.toml"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(
@@ -112,7 +125,8 @@ def test_a_bug_is_not_dressed_up_as_an_error(
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\nfrom airpocket.app.cli import main\n"
-        "try:\n    main(['replay', '--help'])\nexcept SystemExit:\n    pass\n"
+        f"for command in {COMMANDS!r}:\n"
+        "    try:\n        main([command, '--help'])\n    except SystemExit:\n        pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -178,3 +192,24 @@ def test_output_is_utf8_or_ascii_whatever_the_locale(tmp_path: Path) -> None:
     done = process(["parse", "okx", tmp_path / "\u5e01\u5b89"], env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 2
     assert b"\\u5e01" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["watching", "recording"])
+def test_what_follows_feeds_is_given_what_was_asked_for(
+    airpocket: Console, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked: list[tuple[tuple[object, ...], dict[str, object]]] = []
+    module = types.ModuleType(f"airpocket.app.{name}")
+    module.run = lambda *words, **more: asked.append((words, more))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, f"airpocket.app.{name}", module)
+    monkeypatch.setattr(app_chapter, name, module, raising=False)
+    command = {"watching": "watch", "recording": "record"}[name]
+    airpocket(command, "BTC", "ETH/USDT", "--venues", "okx,bybit", "--quiet", "--seconds", "5")
+    airpocket(command)
+    assert asked == [
+        (
+            (("BTC", "ETH/USDT"),),
+            {"venues": ("okx", "bybit"), "config": None, "quiet": True, "seconds": 5.0},
+        ),
+        (((),), {"venues": (), "config": None, "quiet": False, "seconds": None}),
+    ]
