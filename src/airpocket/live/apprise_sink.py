@@ -175,6 +175,9 @@ class AppriseSink:
         return bool(sent)
 
     def _amends(self) -> Callable[[dict[str, Any]], None] | None:
+        """Say what must be changed in the JSON that a service is sent."""
+        if self._scheme == "tgram":
+            return _with_plain_line_ends
         if self._scheme != "discord":
             return None
         pings = bool(getattr(self._service, "ping", None))
@@ -203,6 +206,11 @@ class AppriseSink:
     async def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _with_plain_line_ends(told: dict[str, Any]) -> None:
+    if isinstance(told.get("text"), str):
+        told["text"] = told["text"].replace("\r\n", "\n")
 
 
 def _service_of(url: Secret, name: str) -> NotifyBase:
@@ -236,6 +244,8 @@ def _service_of(url: Secret, name: str) -> NotifyBase:
         raise InputError(
             f"channel {name!r}: its url names several receivers: make a channel for each"
         )
+    if getattr(service, "template", None):
+        raise InputError(f"channel {name!r}: its url names a template: what is sent is airpocket's")
     if getattr(service, "detect_owner", False) and not targets:
         raise InputError(f"channel {name!r}: its url names no chat: add the chat's id at its end")
     service.request_rate_per_sec = 0
