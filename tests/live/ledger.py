@@ -58,7 +58,7 @@ class Sent:
     ``serial``
         Its unique number in the world, from 1, in order of time.
     ``at_s``
-        Virtual time of the loop.
+        When it happened, as virtual time of the loop (also if the loop was late for it).
     ``deliveries``
         The frames that said it; empty if nobody was subscribed.
     """

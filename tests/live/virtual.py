@@ -149,16 +149,24 @@ class VirtualClock:
         Whose time passes.
     start_ns
         Wall time at the loop's beginning.
+    begin_s
+        Time of the loop at its beginning.
     """
 
-    def __init__(self, loop: VirtualLoop, start_ns: int = START_NS) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        start_ns: int = START_NS,
+        begin_s: float = BEGIN_S,
+    ) -> None:
         self._loop = loop
         self._start_ns = start_ns
+        self._begin_s = begin_s
         self.offset_ns = 0
 
     def wall_ns(self) -> int:
         """Nanoseconds since 1970, as this machine believes."""
-        return self._start_ns + round((self._loop.time() - BEGIN_S) * 1e9) + self.offset_ns
+        return self._start_ns + round((self._loop.time() - self._begin_s) * 1e9) + self.offset_ns
 
     def step(self, ns: int) -> None:
         """Set the clock forward, or back (negative)."""
@@ -169,16 +177,20 @@ class VirtualClock:
 class Bench:
     """What a virtual run is given: the loop, our clock, the venues' clock and a seeded random."""
 
-    def __init__(self, loop: VirtualLoop, start_ns: int, seed: int) -> None:
+    def __init__(
+        self, loop: VirtualLoop, start_ns: int, seed: int, begin_s: float = BEGIN_S
+    ) -> None:
         self.loop = loop
         self.seed = seed
-        self.clock = VirtualClock(loop, start_ns)
-        self.venue_clock = VirtualClock(loop, start_ns)
-        self.rng = random.Random(seed)  # noqa: S311 - a test wants to repeat itself
+        self.start_ns = start_ns
+        self.begin_s = begin_s
+        self.clock = VirtualClock(loop, start_ns, begin_s)
+        self.venue_clock = VirtualClock(loop, start_ns, begin_s)
+        self.rng = random.Random(seed)
 
     def elapsed_s(self) -> float:
         """Virtual seconds since the beginning."""
-        return self.loop.time() - BEGIN_S
+        return self.loop.time() - self.begin_s
 
 
 def run(

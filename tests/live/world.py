@@ -19,7 +19,7 @@ from airpocket.market.instrument import Catalogue, Instrument
 from airpocket.venues.register import catalogue_of
 from tests.live.ledger import Ledger, Sent
 from tests.live.market import Coin, Market
-from tests.live.virtual import Bench
+from tests.live.virtual import BEGIN_S, Bench
 
 __all__ = ["Outlet", "Rates", "World"]
 
@@ -145,7 +145,7 @@ class World:
     def tell(self, events: Sequence[Event]) -> list[Sent]:
         """Let something happen in one market now."""
         market = self.markets[events[0].venue, events[0].raw_symbol]
-        at_s = self.loop.time()
+        at_s = BEGIN_S + (self.now_ns() - self.bench.start_ns) / 1e9
         sents = [self.ledger.write(event, at_s) for event in events]
         for sent in sents:
             if isinstance(sent.event, Trade):
