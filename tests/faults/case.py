@@ -25,8 +25,8 @@ class Case(Struct, frozen=True, kw_only=True):
 
     ``script`` lets the watcher run, switches the fault on (and off) and waits for the recovery;
     ``expect`` checks what the table says beyond O1 to O7; ``plant`` breaks airpocket in a way that
-    this fault must show; ``not_for`` says why a venue cannot meet it; ``options`` go to
-    :func:`tests.live.watch_rig.watch`.
+    this fault must show; ``not_for`` says why a venue cannot meet it; ``options`` (or a function
+    that gives them for a venue) go to :func:`tests.live.watch_rig.watch`.
     """
 
     number: str
@@ -36,7 +36,7 @@ class Case(Struct, frozen=True, kw_only=True):
     plant: Plant
     leave: Leave = Leave()
     not_for: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] | Callable[[str], Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -85,7 +85,8 @@ def run(one: Case, venue: str, seed: int = 1) -> Watch:
     async def script(whole: Watch) -> None:
         await one.script(whole, whole.rig[venue])
 
-    options = {"symbols": {venue: SYMBOLS[venue]}, **one.options}
+    own = one.options(venue) if callable(one.options) else one.options
+    options = {"symbols": {venue: SYMBOLS[venue]}, **own}
     whole, _ = watch(script, seed=seed, **options)
     fake = whole.rig[venue]
     idle = [fault.name for fault in fake.faults.all if not fault.fired]

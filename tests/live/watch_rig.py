@@ -13,9 +13,11 @@ from airpocket.alerts.alert import InformationalAlert, Signal
 from airpocket.alerts.health_desk import HealthDesk
 from airpocket.alerts.outbox import Outbox
 from airpocket.alerts.saying import Said
+from airpocket.live.backfill import Filled
 from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
 from airpocket.live.reading import Reader
+from airpocket.live.rest import Rest, rest_rules
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
 from airpocket.market.events import Event, Gap, Health, HealthState
 from airpocket.store.state import State
@@ -23,6 +25,7 @@ from airpocket.store.tape import TapeReader
 from airpocket.store.tapes import Tapes
 from airpocket.venues import register
 from tests.live import virtual
+from tests.live.fake_rest import FakeRestClient
 from tests.live.rig import Rig
 
 _T = TypeVar("_T")
@@ -43,7 +46,13 @@ class Watch:
     """A running watcher with everything that a test wants to look at."""
 
     def __init__(
-        self, rig: Rig, folder: Path, *, depth: bool = False, commit_s: float = 2.0
+        self,
+        rig: Rig,
+        folder: Path,
+        *,
+        depth: bool = False,
+        rest: bool = False,
+        commit_s: float = 2.0,
     ) -> None:
         self.rig = rig
         self.bench = rig.bench
@@ -56,7 +65,13 @@ class Watch:
         self.open_sockets = self.tasks = self.tasks_most = 0
         self.frames_kept: Counter[str] = Counter()
         self.quarantined: list[str] = []
+        self.filled: list[Filled] = []
         clock = rig.bench.clock
+        self.clients = {name: FakeRestClient(rig[name]) for name in rig.venues if rest}
+        self.rests = {
+            name: Rest(rest_rules(name), client, clock, random.Random(rig.bench.seed))
+            for name, client in self.clients.items()
+        }
         self.state = State(folder / "state.db")
         self.outbox = Outbox(self.state)
         self.tapes = Tapes(
@@ -69,12 +84,16 @@ class Watch:
             trouble=lambda _: None,
         )  # fmt: skip
         self.watcher = Watcher(
-            [_venue(rig, name, depth=depth) for name in rig.venues],
+            [
+                _venue(rig, name, depth=depth, rest=self.rests.get(name))
+                for name in rig.venues
+            ],
             transport=rig.transport, tapes=self.tapes, reader=Reader(), follower=Follower(),
             filing=filing, health_desk=HealthDesk(), clock=clock,
             rng=random.Random(rig.bench.seed),
             events=WatcherEvents(
-                said=self.said.append, alert=self.alerts.append, health=self.healths.append
+                said=self.said.append, alert=self.alerts.append, health=self.healths.append,
+                filled=self.filled.append,
             ),
             commit_s=commit_s,
         )  # fmt: skip
@@ -92,6 +111,11 @@ class Watch:
         return [
             one.state.value for one in self.healths if one.venue == venue and one.channel == channel
         ]
+
+    def note(self, name: str) -> int:
+        """Note that a script does something now."""
+        self.at_ns[name] = self.bench.clock.wall_ns()
+        return self.at_ns[name]
 
     def look(self) -> None:
         """Note how the watcher is, just before it is stopped."""
@@ -127,13 +151,15 @@ def kept(tapes: Tapes) -> Kept:
     return found
 
 
-def _venue(rig: Rig, name: str, *, depth: bool) -> VenueToFollow:
+def _venue(rig: Rig, name: str, *, depth: bool, rest: Rest | None) -> VenueToFollow:
     rules = register.open_streams(name)
     catalogue = register.catalogue_of(name)
     symbols = tuple(market.instrument.raw_symbol for market in rig.world.of_venue(name))
     instruments = [row for row in catalogue if row.raw_symbol in symbols]
     lines = rules.lines(instruments, rig.bench.clock.wall_ns(), depth=depth)
-    return VenueToFollow(rules, lines, catalogue, symbols, is_throttled=name in {"binance", "okx"})
+    return VenueToFollow(
+        rules, lines, catalogue, symbols, is_throttled=name in {"binance", "okx"}, rest=rest
+    )
 
 
 def watch(
@@ -142,6 +168,7 @@ def watch(
     symbols: Mapping[str, Sequence[str]] | None = BINANCE,
     seed: int = 1,
     depth: bool = False,
+    rest: bool = False,
     commit_s: float = 2.0,
     **options: Any,
 ) -> tuple[Watch, _T]:
@@ -150,7 +177,7 @@ def watch(
     async def main(bench: virtual.Bench) -> tuple[Watch, _T]:
         rig = Rig(bench, symbols, depth=depth, **options)
         with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
-            whole = Watch(rig, Path(folder), depth=depth, commit_s=commit_s)
+            whole = Watch(rig, Path(folder), depth=depth, rest=rest, commit_s=commit_s)
             task = asyncio.create_task(whole.watcher.run())
             try:
                 told = await script(whole)
@@ -159,6 +186,8 @@ def watch(
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+                for one in whole.rests.values():
+                    await one.close()
                 whole.read_back()
                 whole.tapes.close()
                 whole.state.close()
