@@ -14,6 +14,7 @@ from airpocket.app.settings import StoreSettings
 from airpocket.live.probes import Check, Verdict
 from airpocket.store.file_lock import hold
 from airpocket.store.state import State
+from airpocket.store.tapes import Tapes
 
 
 class Usage(NamedTuple):
@@ -96,8 +97,8 @@ def test_a_state_that_opens_is_free_or_in_use(tmp_path: Path) -> None:
     with State(settings.state_file):
         used = by_name(check_state(settings))
         assert "opens: 0 episodes" in used["state"].said
-        assert "in use by a running airpocket" in used["lock"].said
-    free = by_name(check_state(settings))["lock"]
+        assert "in use by a running airpocket" in used["state lock"].said
+    free = by_name(check_state(settings))["state lock"]
     assert free.said == "free: nothing else uses the store"
     lock = hold(settings.state_file)
     assert lock is not None, "the check left its lock"
@@ -121,4 +122,14 @@ def test_a_lock_that_cannot_be_used(tmp_path: Path) -> None:
     lock.mkdir()
     checks = by_name(check_state(settings))
     assert checks["state"].verdict is Verdict.OK
-    assert checks["lock"].verdict is Verdict.FAIL
+    assert checks["state lock"].verdict is Verdict.FAIL
+
+
+def test_a_folder_that_is_recorded_into(tmp_path: Path) -> None:
+    tapes = Tapes(at(tmp_path).tapes_folder, now_ns=1_795_000_000_000_000_000)
+    try:
+        used = by_name(check_state(at(tmp_path)))["tapes lock"]
+        assert "in use by a running airpocket" in used.said
+    finally:
+        tapes.close()
+    assert "free" in by_name(check_state(at(tmp_path)))["tapes lock"].said

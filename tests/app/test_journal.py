@@ -194,3 +194,23 @@ def test_long_values_are_cut(log: Any) -> None:
     with journal:
         log.info("x", frame=b"y" * 10_000_000, many=list(range(10_000)), huge=10**400)
     assert len(stream.getvalue()) < 10_000
+
+
+def test_secrets_that_are_written_otherwise_in_json_are_masked_too(log: Any) -> None:
+    odd = 'p"a\\ss-wörd-1'
+    for make in (plain, as_json):
+        journal, stream = make(secrets=[odd])
+        with journal:
+            log.info("x", told=odd, nested=[{"a": odd}], raw=odd.encode())
+            failing(log, odd)
+        told = stream.getvalue()
+        assert "ss-w" not in told
+        assert told.count(HIDDEN) >= 4
+
+
+def test_the_end_of_a_long_traceback_is_kept(log: Any) -> None:
+    journal, stream = as_json()
+    with journal:
+        failing(log, "x" * 100_000 + " and this is why")
+    assert json.loads(stream.getvalue())["exception"].endswith("and this is why")
+    assert len(stream.getvalue()) < 20_000

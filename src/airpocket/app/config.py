@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         return self.store.folder or data_folder()
 
     @property
+    def tapes_folder(self) -> Path:
+        """Where the tapes are kept."""
+        return self.folder / "tapes"
+
+    @property
     def state_file(self) -> Path:
         """Where alerts, outbox and subscriptions are kept."""
         return self.folder / "state.db"

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import stamina.instrumentation
+
 from airpocket.alerts.render import escape_terminal
 from airpocket.app.channels import channel_specs, secrets_of
 from airpocket.app.config import Settings, find, load
@@ -61,6 +63,7 @@ def run(*, config: Path | None, as_json: bool, send: bool) -> None:
     specs = channel_specs(settings)
     file = find(config, os.environ)
     said = "no file: all is as shipped" if file is None else f"{file} is read"
+    stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is said; tries are not
     # What libraries have to say of a failing network is said below, in a sentence each.
     log = settings.log if send else LogSettings(level=LogLevel.ERROR)
     with Journal(log, secrets=secrets_of(specs)) as journal:

@@ -11,10 +11,13 @@ from typing import Final
 from airpocket.app.config import Settings
 from airpocket.errors import AirpocketError
 from airpocket.live.probes import Check, Verdict
-from airpocket.store.file_lock import hold
+from airpocket.store.file_lock import hold, lock_path
 from airpocket.store.state import State
 
-__all__ = ["check_disk", "check_state"]
+__all__ = ["RECORDER", "check_disk", "check_state"]
+
+RECORDER: Final = "recorder.tape"
+"""Whose lock the one that records into a folder holds (:mod:`airpocket.store.tapes`)."""
 
 _GB: Final = 10**9
 _ROOM_FAIL_GB: Final = 0.2
@@ -73,7 +76,7 @@ def _room(settings: Settings) -> Check:
 
 def _size(folder: Path) -> int:
     size = 0
-    for path in folder.iterdir():
+    for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # a tape that is rotated away meanwhile
             size += path.stat().st_size
     return size
@@ -103,27 +106,33 @@ def check_state(settings: Settings) -> list[Check]:
         For its file.
     """
     path = settings.state_file
+    locks = [
+        _holder(held)
+        for held in (path, settings.tapes_folder / RECORDER)
+        if lock_path(held).exists()  # to look is not to make one
+    ]
     if not path.exists():
         said = f"none yet at {path}: the first run makes one"
-        return [Check("store", "state", Verdict.OK, said)]
+        return [Check("store", "state", Verdict.OK, said), *locks]
     try:
         with State(path, read_only=True) as state:
             episodes, feeds = len(state.episodes()), len(state.health())
     except AirpocketError as error:
-        return [Check("store", "state", Verdict.FAIL, str(error))]
+        return [Check("store", "state", Verdict.FAIL, str(error)), *locks]
     said = f"opens: {episodes:,} episodes and the health of {feeds:,} channels"
-    return [Check("store", "state", Verdict.OK, said), _holder(path)]
+    return [Check("store", "state", Verdict.OK, said), *locks]
 
 
 def _holder(path: Path) -> Check:
+    name = "tapes lock" if path.name == RECORDER else "state lock"
     try:
         lock = hold(path)
     except OSError as error:
-        return Check("store", "lock", Verdict.FAIL, f"{path}: {error.strerror}")
+        return Check("store", name, Verdict.FAIL, f"{path}: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - whatever SQLite says of the file beside
-        return Check("store", "lock", Verdict.FAIL, f"the lock of {path} cannot be used ({error})")
+        return Check("store", name, Verdict.FAIL, f"the lock of {path} cannot be used ({error})")
     if lock is None:
         said = "in use by a running airpocket: a second one is refused until that one ends"
-        return Check("store", "lock", Verdict.OK, said)
+        return Check("store", name, Verdict.OK, said)
     lock.close()
-    return Check("store", "lock", Verdict.OK, "free: nothing else uses the store")
+    return Check("store", name, Verdict.OK, "free: nothing else uses the store")

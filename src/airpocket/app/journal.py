@@ -28,6 +28,7 @@ HIDDEN: Final = "[hidden]"
 
 _SECRET_LEAST: Final = 6  # shorter parts of an address are ordinary words
 _TEXT_MOST: Final = 2_000
+_TRACE_MOST: Final = 16_000
 _DEPTH_MOST: Final = 6
 _OWN: Final = ("timestamp", "level", "event", "exception")
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -163,14 +164,17 @@ class Journal:
         return self._mask
 
     def _masked(self, _: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        return {
+        trace = event.pop("exception", None)
+        told = {
             key if key in _OWN else _short(self._mask(str(key))): self._told(value)
             for key, value in event.items()
         }
+        if trace is not None:
+            told["exception"] = self._mask(str(trace))[-_TRACE_MOST:]  # its end says what happened
+        return told
 
     def _line(self, _: Any, __: str, event: MutableMapping[str, Any]) -> str:
-        # Once more over the whole: a secret may be told in pieces.
-        return self._mask(_json_line(event) if self._as_json else _plain_line(event))
+        return _json_line(event) if self._as_json else _plain_line(event)
 
     def _told(self, value: Any, depth: int = 0) -> Any:
         """Make of any value what JSON can hold, short and without secrets."""
