@@ -7,86 +7,34 @@ fired proves nothing.
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
-from airpocket.market.events import BookChange, Event, Liquidation, Side
 from tests.live import spoiling
-from tests.live.ledger import Sent
+from tests.live.fault import (
+    Change,
+    Fault,
+    Filter,
+    Kind,
+    Parcel,
+    Said,
+    Where,
+    break_off,
+    concerns_topic,
+    flip,
+    grow,
+    lose,
+    skip,
+    spoil,
+    swallow,
+    thin,
+    twice,
+)
 
 if TYPE_CHECKING:
     from tests.live.fake_venue import FakeVenue, RestReply, Session
 
 __all__ = ["Fault", "Faults", "Kind", "Parcel"]
-
-
-class Kind(StrEnum):
-    """What a frame is, for a fault to choose by."""
-
-    PUSH = "push"  # of the market
-    ACK = "ack"  # answers a request
-    PONG = "pong"
-    OTHER = "other"
-
-
-@final
-class Parcel:
-    """A frame on its way to a client."""
-
-    __slots__ = ("altered", "data", "events", "kind", "replayed", "session", "topic")
-
-    def __init__(
-        self, session: "Session", data: bytes, kind: Kind, topic: str, events: tuple[Sent, ...]
-    ) -> None:
-        self.session = session
-        self.data = data
-        self.kind = kind
-        self.topic = topic
-        self.events = events
-        self.altered = False
-        self.replayed = False
-
-    def spoilt(self, data: bytes) -> "Parcel":
-        """Make one with other bytes."""
-        changed = Parcel(self.session, data, self.kind, self.topic, self.events)
-        changed.altered, changed.replayed = True, self.replayed
-        return changed
-
-
-_Said: TypeAlias = tuple[Event, Sent]
-_Where: TypeAlias = "Callable[[Session], bool] | None"
-_Filter: TypeAlias = Callable[["Fault", Parcel], Iterable[Parcel]]
-_Change: TypeAlias = Callable[["Fault", Event, Sent], Iterable[_Said]]
-
-
-@final
-class Fault:
-    """One misbehaviour that is switched on."""
-
-    def __init__(self, name: str, where: _Where = None) -> None:
-        self.name = name
-        self.fired = 0
-        self.times: int | None = None  # that it may fire
-        self.is_on = True
-        self._where = where
-        self.filter: _Filter | None = None
-        self.change: _Change | None = None
-        self.on_end: Callable[[], None] | None = None
-
-    def concerns(self, session: "Session") -> bool:
-        """Tell whether it works on a connection."""
-        return self.is_on and (self._where is None or self._where(session))
-
-    def end(self) -> None:
-        """Behave again; what was held back is let go."""
-        if self.is_on:
-            self.is_on = False
-            if self.on_end is not None:
-                self.on_end()
-
-    def __repr__(self) -> str:
-        return f"Fault({self.name}, fired {self.fired})"
 
 
 @final
@@ -114,7 +62,7 @@ class Faults:
         """Send a frame through all faults, and what is left of it to the client."""
         self._forward(parcel, [fault for fault in self.all if fault.is_on and fault.filter])
 
-    def change(self, said: list[_Said]) -> list[_Said]:
+    def change(self, said: list[Said]) -> list[Said]:
         """Change what is said before it is written."""
         for fault in self.all:
             if fault.is_on and fault.change is not None:
@@ -179,25 +127,17 @@ class Faults:
 
     # --- Silence ---
 
-    def mute(
-        self, pattern: str = "*", *, for_s: float | None = None, where: _Where = None
-    ) -> Fault:
+    def mute(self, pattern: str = "*", *, for_s: float | None = None, where: Where = None) -> Fault:
         """F01, F04: acknowledge topics and send nothing for them."""
 
-        def swallow(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            if parcel.kind is Kind.PUSH and fnmatchcase(parcel.topic, pattern):
-                fault.fired += 1
-                return ()
-            return (parcel,)
+        return self._filter("mute", swallow(pattern), for_s, where)
 
-        return self._filter("mute", swallow, for_s, where)
-
-    def mute_socket(self, *, for_s: float | None = None, where: _Where = None) -> Fault:
+    def mute_socket(self, *, for_s: float | None = None, where: Where = None) -> Fault:
         """F02: answer pings and requests, send nothing of the market."""
         return self.mute("*", for_s=for_s, where=where)
 
     def only_heartbeats(
-        self, *, every_s: float = 5.0, for_s: float | None = None, where: _Where = None
+        self, *, every_s: float = 5.0, for_s: float | None = None, where: Where = None
     ) -> Fault:
         """F03: nothing of the market, but a heartbeat every few seconds."""
         fault = self.mute("*", for_s=for_s, where=where)
@@ -213,7 +153,7 @@ class Faults:
         return fault
 
     def black_hole(
-        self, *, for_s: float | None = None, where: _Where = None, connects: bool = False
+        self, *, for_s: float | None = None, where: Where = None, connects: bool = False
     ) -> Fault:
         """F05: the peer is gone without a word; ``connects``: new connections hang too."""
         fault = self._new("black_hole", for_s, where)
@@ -227,7 +167,7 @@ class Faults:
 
     # --- Connections ---
 
-    def close(self, code: int | None = 1001, *, where: _Where = None) -> Fault:
+    def close(self, code: int | None = 1001, *, where: Where = None) -> Fault:
         """F08: close live connections now; ``None``: without a close frame."""
         fault = self._new("close", 0.0, where)
         for session in self._venue.live:
@@ -236,7 +176,7 @@ class Faults:
                 session.close(code, "told to close")
         return fault
 
-    def reset(self, after_bytes: int = 0, *, where: _Where = None) -> Fault:
+    def reset(self, after_bytes: int = 0, *, where: Where = None) -> Fault:
         """F09: reset live connections; what the client has not read is lost."""
         fault = self._new("reset", 0.0, where)
         for session in self._venue.live:
@@ -254,15 +194,7 @@ class Faults:
             self._at_open.append(_counted(fault, times))
         else:
             wanted = Kind.ACK if edge == "ack" else Kind.PUSH
-
-            def break_off(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-                if parcel.kind is not wanted or fault.fired >= times:
-                    return (parcel,)
-                fault.fired += 1
-                parcel.session.reset()
-                return ()
-
-            fault.filter = break_off
+            fault.filter = break_off(wanted, times)
         return fault
 
     def delay_handshake(self, seconds: float, *, times: int = 1) -> Fault:
@@ -290,13 +222,7 @@ class Faults:
     def drop_ack(self, count: int = 1) -> Fault:
         """F12: lose the next answers to requests; what was asked for is done."""
 
-        def lose(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            if parcel.kind is Kind.ACK and fault.fired < count:
-                fault.fired += 1
-                return ()
-            return (parcel,)
-
-        return self._filter("drop_ack", lose, None, None)
+        return self._filter("drop_ack", lose(Kind.ACK, count), None, None)
 
     def refuse_topic(self, pattern: str, *, for_s: float | None = None) -> Fault:
         """F12, F35: refuse some topics."""
@@ -314,29 +240,12 @@ class Faults:
 
     def skip_update(self, raw_symbol: str, *, count: int = 1, every: int = 1) -> Fault:
         """F17, F18: leave out changes of a book: ``count`` of them, each ``every``-th one."""
-        seen = 0
-
-        def skip(fault: Fault, event: Event, sent: Sent) -> Iterable[_Said]:
-            nonlocal seen
-            if isinstance(event, BookChange) and event.raw_symbol == raw_symbol:
-                seen += 1
-                if fault.fired < count and seen % every == 0:
-                    fault.fired += 1
-                    return ()
-            return ((event, sent),)
-
-        return self._change("skip_update", skip, None)
+        return self._change("skip_update", skip(raw_symbol, count, every), None)
 
     def send_twice(self, pattern: str = "*", *, for_s: float | None = None) -> Fault:
         """F21: each frame of some topics comes twice on the same connection."""
 
-        def twice(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            if parcel.kind is not Kind.PUSH or not fnmatchcase(parcel.topic, pattern):
-                return (parcel,)
-            fault.fired += 1
-            return (parcel, parcel)
-
-        return self._filter("send_twice", twice, for_s, None)
+        return self._filter("send_twice", twice(pattern), for_s, None)
 
     def shuffle(
         self, within_s: float = 2.0, *, pattern: str = "*", for_s: float | None = None
@@ -344,7 +253,7 @@ class Faults:
         """F23: each frame is late by its own part of ``within_s``."""
 
         def scatter(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            if parcel.kind is not Kind.PUSH or not fnmatchcase(parcel.topic, pattern):
+            if not concerns_topic(parcel, pattern):
                 return (parcel,)
             fault.fired += 1
             late_s = self._rng.uniform(0.0, within_s)
@@ -353,12 +262,12 @@ class Faults:
 
         return self._filter("shuffle", scatter, for_s, None)
 
-    def hold(self, seconds: float, *, pattern: str = "*", where: _Where = None) -> Fault:
+    def hold(self, seconds: float, *, pattern: str = "*", where: Where = None) -> Fault:
         """F24: hold the market back for a while, then send all of it at once."""
         held: list[Parcel] = []
 
         def keep(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            if parcel.kind is not Kind.PUSH or not fnmatchcase(parcel.topic, pattern):
+            if not concerns_topic(parcel, pattern):
                 return (parcel,)
             fault.fired += 1
             held.append(parcel)
@@ -384,7 +293,7 @@ class Faults:
                 self._let_go(fault, [joined])
 
         def gather(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            if parcel.kind is not Kind.PUSH or not fnmatchcase(parcel.topic, pattern):
+            if not concerns_topic(parcel, pattern):
                 return (parcel,)
             fault.fired += 1
             key = parcel.session.number, parcel.topic
@@ -417,40 +326,16 @@ class Faults:
     def flip_side(self, *, for_s: float | None = None) -> Fault:
         """F33: the side of liquidations means the other one."""
 
-        def flip(fault: Fault, event: Event, sent: Sent) -> Iterable[_Said]:
-            if not isinstance(event, Liquidation):
-                return ((event, sent),)
-            fault.fired += 1
-            return ((spoiling.with_side(event, _other(event.liquidated)), sent),)
-
         return self._change("flip_side", flip, for_s)
 
     def multiply(self, factor: float = 100.0, *, for_s: float | None = None) -> Fault:
         """F33: sizes of liquidations are in another unit."""
 
-        def grow(fault: Fault, event: Event, sent: Sent) -> Iterable[_Said]:
-            if not isinstance(event, Liquidation):
-                return ((event, sent),)
-            fault.fired += 1
-            return ((spoiling.with_size(event, event.qty_raw * factor), sent),)
-
-        return self._change("multiply", grow, for_s)
+        return self._change("multiply", grow(factor), for_s)
 
     def throttle(self, per_s: float = 1.0, *, for_s: float | None = None) -> Fault:
         """F37: of the liquidations of a symbol only so many a second are said, the first."""
-        last: dict[str, float] = {}
-
-        def thin(fault: Fault, event: Event, sent: Sent) -> Iterable[_Said]:
-            if not isinstance(event, Liquidation):
-                return ((event, sent),)
-            now_s = self._venue.loop.time()
-            if now_s - last.get(event.raw_symbol, -1e9) < 1.0 / per_s:
-                fault.fired += 1
-                return ()
-            last[event.raw_symbol] = now_s
-            return ((event, sent),)
-
-        return self._change("throttle", thin, for_s)
+        return self._change("throttle", thin(per_s, self._venue.loop.time), for_s)
 
     # --- Bytes ---
 
@@ -497,7 +382,7 @@ class Faults:
 
         return self._spoil("hostile_numbers", every, hostile, False, for_s)
 
-    def oversize(self, size: int, *, where: _Where = None) -> Fault:
+    def oversize(self, size: int, *, where: Where = None) -> Fault:
         """F32: one frame of so many bytes on each live connection, now."""
         fault = self._new("oversize", 0.0, where)
         data = b'{"padding":"' + b"x" * max(0, size - 14) + b'"}'
@@ -532,19 +417,19 @@ class Faults:
 
     # --- How it works ---
 
-    def _new(self, name: str, for_s: float | None, where: _Where) -> Fault:
+    def _new(self, name: str, for_s: float | None, where: Where) -> Fault:
         fault = Fault(name, where)
         self.all.append(fault)
         if for_s is not None:
             self._venue.loop.call_later(for_s, fault.end)
         return fault
 
-    def _filter(self, name: str, work: _Filter, for_s: float | None, where: _Where) -> Fault:
+    def _filter(self, name: str, work: Filter, for_s: float | None, where: Where) -> Fault:
         fault = self._new(name, for_s, where)
         fault.filter = work
         return fault
 
-    def _change(self, name: str, work: _Change, for_s: float | None) -> Fault:
+    def _change(self, name: str, work: Change, for_s: float | None) -> Fault:
         fault = self._new(name, for_s, None)
         fault.change = work
         return fault
@@ -560,26 +445,7 @@ class Faults:
         instead: bool,  # noqa: FBT001 - in place of the good frame, or beside it
         for_s: float | None,
     ) -> Fault:
-        seen = 0
-
-        def work(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
-            nonlocal seen
-            if parcel.kind is not Kind.PUSH:
-                return (parcel,)
-            seen += 1
-            if seen % every:
-                return (parcel,)
-            data = spell(parcel, fault.fired)
-            if data == parcel.data:
-                return (parcel,)
-            fault.fired += 1
-            bad = parcel.spoilt(data)
-            if instead:
-                return (bad,)
-            bad.events = ()
-            return (bad, parcel)
-
-        return self._filter(name, work, for_s, None)
+        return self._filter(name, spoil(every, spell, instead=instead), for_s, None)
 
     def _forward(self, parcel: Parcel, faults: list[Fault]) -> None:
         for index, fault in enumerate(faults):
@@ -602,7 +468,3 @@ def _counted(fault: Fault, times: int) -> Fault:
     """Let a fault happen so many times."""
     fault.times = times
     return fault
-
-
-def _other(side: Side | None) -> Side | None:
-    return {Side.LONG: Side.SHORT, Side.SHORT: Side.LONG, None: None}[side]
