@@ -72,6 +72,7 @@ class WatcherEvents(Struct, frozen=True):
     health: Callable[[Health], None] = lambda _: None
     gap: Callable[[Gap], None] = lambda _: None
     offset: Callable[[str, Offset], None] = lambda _venue, _offset: None
+    filled: Callable[[Filled], None] = lambda _: None
 
 
 @final
@@ -268,6 +269,7 @@ class Watcher:
             backfill.fill(gap, names)
 
     def _filled(self, filled: Filled) -> None:
+        self._events.filled(filled)
         self._log.info(
             "trades_filled", venue=filled.venue, symbol=filled.raw_symbol, trades=filled.trades,
             unfilled_s=sum(end - start for start, end in filled.unfilled) / SECOND_NS,
