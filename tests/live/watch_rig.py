@@ -65,6 +65,7 @@ class Watch:
         self.open_sockets = self.tasks = self.tasks_most = 0
         self.frames_kept: Counter[str] = Counter()
         self.quarantined: list[str] = []
+        self.at_ns: dict[str, int] = {}  # when a script did something, by our clock
         self.filled: list[Filled] = []
         clock = rig.bench.clock
         self.clients = {name: FakeRestClient(rig[name]) for name in rig.venues if rest}
