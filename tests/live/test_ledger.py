@@ -49,10 +49,10 @@ def test_only_what_was_news_and_whole_must_be_known() -> None:
         (3,), False, [sent], [],
     )  # fmt: skip
     delivery.read_s = 2.0
-    assert sent.was_read
+    assert [sent.was_read] == [True]
     for spoil in ("altered", "replayed"):
         setattr(delivery, spoil, True)
-        assert not sent.was_read
+        assert [sent.was_read] == [False]
         setattr(delivery, spoil, False)
     delivery.cut = True
     assert sent.connections == ()
