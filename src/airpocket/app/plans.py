@@ -1,8 +1,11 @@
 """What a watcher is to follow: from words and settings to venues with their lines."""
 
 import asyncio
+import importlib
 import random
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -64,10 +67,14 @@ class LateClient:
 
     async def _open(self) -> RestClient:
         if self._opening is None:
-            from airpocket.live.ccxt_client import open_client
-
-            self._opening = asyncio.create_task(open_client(self._venue, url=self._url))
+            self._opening = asyncio.create_task(self._opened())
         return await asyncio.shield(self._opening)
+
+    async def _opened(self) -> RestClient:
+        from airpocket.live.ccxt_client import open_client
+
+        await _imported("ccxt.async_support")
+        return await open_client(self._venue, url=self._url)
 
     async def get(self, call: Call) -> bytes:
         """Send a request once and give the body as received."""
@@ -89,9 +96,26 @@ class LateClient:
         """Release the connections, if there ever were any."""
         if self._opening is None:
             return
+        if not self._opening.done():
+            self._opening.cancel()
         client = (await asyncio.gather(self._opening, return_exceptions=True))[0]
         if not isinstance(client, BaseException):
             await client.close()
+
+
+async def _imported(module: str) -> None:
+    """Import a heavy module in a thread that nobody waits for when the process ends."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def work() -> None:
+        with suppress(ImportError):  # whoever imports it next is told
+            importlib.import_module(module)
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=work, name=f"import {module}", daemon=True).start()
+    await done.wait()
 
 
 def plan(

@@ -1,6 +1,7 @@
 """``airpocket watch`` and ``airpocket record``: one process from sockets to delivered alerts."""
 
 import asyncio
+import gc
 import random
 import signal
 import sys
@@ -89,6 +90,7 @@ def run(
                 transport=AiohttpTransport(), is_recording=is_recording,
             )  # fmt: skip
         asyncio.run(_until_told(running, screen, seconds))
+    gc.freeze()  # nothing is left to collect, and looking for it would take a second
 
 
 @final
@@ -272,7 +274,7 @@ async def _until_told(running: Running, screen: WatchScreen | None, seconds: flo
     """Run until a signal or the end of the time, then stop within two seconds."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or a thread
             loop.add_signal_handler(name, told.set)
     async with running.opened() as watcher:
         following = asyncio.create_task(watcher.run())
@@ -286,8 +288,11 @@ async def _until_told(running: Running, screen: WatchScreen | None, seconds: flo
                     task.result()
             drawing.cancel()
             waiting.cancel()
+        begun_s = loop.time()
         following.cancel()
         await asyncio.gather(following, drawing, waiting, return_exceptions=True)
+    took_s = round(loop.time() - begun_s, 3)
+    structlog.get_logger("airpocket.watch").info("stopped", took_s=took_s)
 
 
 async def _draw(running: Running, screen: WatchScreen | None) -> None:
