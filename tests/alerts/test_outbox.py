@@ -519,7 +519,7 @@ BRIEF: Final = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     print_blob=False,
 )
-THOROUGH: Final = settings(BRIEF, max_examples=400, stateful_step_count=50)
+THOROUGH: Final = settings(BRIEF, max_examples=100, stateful_step_count=40)
 UNTIL_FOUND: Final = settings(BRIEF, max_examples=400, phases=[Phase.generate])  # not shrunk
 
 
