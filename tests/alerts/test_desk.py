@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage
-from airpocket.alerts.desk import LONE_SHOCKS, UPDATES_MOST, AlertDesk, is_lone
+from airpocket.alerts.desk import ADOPTED_NS, LONE_SHOCKS, UPDATES_MOST, AlertDesk, is_lone
 from airpocket.alerts.episode_facts import facts_of
 from airpocket.alerts.fact import FactName
+from airpocket.alerts.feeds import Feeds
 from airpocket.alerts.linter import violations
 from airpocket.alerts.names import instrument_label
+from airpocket.alerts.open_alert import OpenAlert
 from airpocket.alerts.render import as_json, headline
 from airpocket.detection.episode import (
     Ending,
@@ -25,7 +27,7 @@ from airpocket.detection.episode import (
 )
 from airpocket.market.events import Coverage, Gap, GapCause, Side
 from airpocket.units import EARLIEST_NS, HOUR_NS, MINUTE_NS, SECOND_NS
-from tests.app.sayings import AT_NS, READING, episode, leg, transition
+from tests.app.sayings import AT_NS, READING, episode, transition
 
 N = FactName
 GAP = Gap(
@@ -170,138 +172,6 @@ class TestLoneShocks:
         assert not AlertDesk(lone_shocks=20).take([news])
 
 
-class TestFacts:
-    def test_sums_of_a_throttled_feed_are_lower_bounds(self) -> None:
-        news = opening()
-        assert news.episode is not None
-        told = {one.name: one for one in facts_of(news, news.episode)}
-        assert told[N.OBSERVED_USD].at_least
-        assert told[N.OBSERVED_USD].source == "binance:liquidations"
-        assert told[N.OBSERVED_USD].window_ns == (AT_NS, AT_NS + SECOND_NS)
-        assert facts(news)[N.COVERAGE] == "throttled"
-
-    def test_a_sum_is_covered_as_its_weakest_part(self) -> None:
-        mixed = (("okx", Coverage.CENSUS), ("bybit", Coverage.SAMPLED))
-        assert facts(opening(venues=mixed))[N.COVERAGE] == "sampled"
-        whole = opening(venues=(("okx", Coverage.CENSUS),))
-        assert facts(whole)[N.COVERAGE] == "census"
-        assert whole.episode is not None
-        assert not any(one.at_least for one in facts_of(whole, whole.episode))
-
-    def test_what_was_not_measured_is_not_a_figure(self) -> None:
-        bare = opening(
-            usd=None, count=None, leg=None, legs=(), snapback=None, multiple=None, severity=None,
-            baseline_per_bin=None, peak=None, peak_ns=None, waves=(), side=None,
-        )  # fmt: skip
-        told = facts(replace(bare, reading=replace(READING, multiple=None)))
-        for name in (
-            N.OBSERVED_USD, N.PRICE_LEG, N.MULTIPLE_OF_BASELINE, N.SEVERITY, N.REWARD_TO_RISK,
-            N.PAST_CASCADES, N.OPEN_INTEREST_CHANGE_COINS, N.FUNDING_BEFORE,
-        ):  # fmt: skip
-            assert told[name] is None
-        assert told[N.PRICE_CONFIRMATION] == "unconfirmed"
-        assert N.LIQUIDATED_SIDE not in told
-
-    def test_an_inferred_side_is_said_so(self) -> None:
-        assert facts(opening(side_inferred=True))[N.INFERRED] is True
-        assert facts(opening())[N.INFERRED] is False
-        assert facts(opening(kind=Kind.SHOCK))[N.INFERRED] is True
-
-    def test_a_shock_claims_no_liquidations(self) -> None:
-        told = facts(opening(kind=Kind.SHOCK))
-        assert not {N.OBSERVED_USD, N.OBSERVED_COUNT, N.LIQUIDATED_SIDE, N.ADL_USD} & told.keys()
-        assert told[N.COVERAGE] == "inferred"
-        (alert,) = AlertDesk().take([opening(kind=Kind.SHOCK)])
-        assert (alert.signal, alert.side) == (Signal.SHOCK, None)
-
-    def test_auto_deleveraging_is_told_where_it_was_seen(self) -> None:
-        assert N.ADL_STARTED not in facts(opening())
-        told = facts(opening(adl_first_ns=AT_NS + 61, adl_usd=2e9, adl_count=34_983))
-        assert (told[N.ADL_STARTED], told[N.ADL_USD], told[N.ADL_COUNT]) == (
-            AT_NS + 61, 2e9, 34_983,
-        )  # fmt: skip
-
-    def test_the_peak_is_named_by_its_width(self) -> None:
-        assert facts(opening())[N.PEAK_MINUTE_USD] == 4e6
-        hourly = facts(opening(peak_width_ns=HOUR_NS))
-        assert (hourly[N.WAVE_PEAK_USD], N.PEAK_MINUTE_USD in hourly) == (4e6, False)
-        counted = facts(opening(unit="count"))
-        assert not {N.PEAK_MINUTE_USD, N.WAVE_PEAK_USD, N.BASELINE_USD_PER_BIN} & counted.keys()
-
-    def test_feeds_are_live_throttled_or_silent(self) -> None:
-        three = (
-            ("binance", Coverage.THROTTLED), ("bybit", Coverage.CENSUS), ("okx", Coverage.CENSUS),
-        )  # fmt: skip
-        silent = replace(GAP, venue="okx")
-        told = facts(update(5, venues=three, gaps=(silent,), legs=()))
-        assert told[N.VENUES_LIVE] == ("bybit",)
-        assert told[N.VENUES_THROTTLED] == ("binance",)
-        assert told[N.VENUES_SILENT] == ("okx",)
-        back = replace(silent, to_ns=AT_NS + 2 * MINUTE_NS)
-        told = facts(update(5, venues=three, gaps=(back,), legs=()))
-        assert (told[N.VENUES_LIVE], told[N.VENUES_SILENT]) == (("bybit", "okx"), ())
-
-    def test_nothing_was_seen_after_a_hole_only_while_it_is_open(self) -> None:
-        told = facts(update(5, gaps=(GAP,)))
-        assert told[N.LAST_EVENT] == told[N.FEED_GAP_FROM] == GAP.from_ns
-        closed = facts(update(5, gaps=(replace(GAP, to_ns=AT_NS + 2 * MINUTE_NS),)))
-        assert N.LAST_EVENT not in closed
-        assert closed[N.FEED_GAP_TO] == AT_NS + 2 * MINUTE_NS
-        ever = facts(update(5, gaps=(replace(GAP, from_ns=EARLIEST_NS),)))
-        assert N.LAST_EVENT not in ever
-
-    def test_an_end_without_a_gap_says_when(self) -> None:
-        told = facts(ending(Ending.FEED_ENDED))
-        assert told[N.FEED_GAP] == "end_of_recording"
-        assert told[N.FEED_GAP_FROM] == AT_NS + 30 * MINUTE_NS
-
-    def test_an_all_clear_has_its_proof(self) -> None:
-        assert facts(ending(Ending.SETTLED))[N.ALL_CLEAR_PROOF] == (
-            "forced_flow", "price_range", "later_events",
-        )  # fmt: skip
-        bare = facts(ending(Ending.SETTLED, kind=Kind.SHOCK, legs=(), depth_share=0.8))
-        assert bare[N.ALL_CLEAR_PROOF] == ("depth", "later_events")
-        assert facts(ending(Ending.SETTLED))[N.DURATION] == 30 * 60
-
-    def test_symbols_in_the_move_are_those_that_moved_with_it(self) -> None:
-        legs = (
-            leg("A/USD", -0.05), leg("B/USD", -0.004), leg("C/USD", 0.05), leg("D/USD", -0.005),
-            leg("A/USD", -0.02, venue="okx"),
-        )  # fmt: skip
-        news = opening(scope="*", legs=legs, leg=-0.01)
-        assert facts(news)[N.SYMBOLS_IN_MOVE] == ("A/USD", "D/USD")
-        assert news.episode is not None
-        told = [one for one in facts_of(news, news.episode) if one.name is N.PRICE_LEG]
-        apart = {one.scope: (one.value, one.source) for one in told if one.scope is not None}
-        assert apart["A/USD"] == (-0.05, "binance:trades")
-        assert apart["B/USD"] == (-0.004, "binance:trades")
-
-    def test_a_market_of_any_size_fits_into_an_alert(self) -> None:
-        legs = tuple(leg(f"C{n}/USD", -n / 1000) for n in range(1, 700))
-        (alert,) = AlertDesk().take([opening(scope="*", legs=legs, leg=-0.3)])
-        assert len(alert.facts) <= 200
-        named = {one.scope for one in alert.facts if one.scope is not None}
-        assert "C699/USD" in named
-        assert "C1/USD" not in named
-        moved = alert.value(N.SYMBOLS_IN_MOVE)
-        assert isinstance(moved, tuple)
-        assert len(moved) == 500
-
-    def test_a_figure_that_cannot_be_is_not_measured(self) -> None:
-        odd = replace(leg(), reference=0.0, extreme=-1.0, extreme_ns=0)
-        told = facts(opening(legs=(odd,), multiple=float("inf"), usd=float("nan"), count=-1))
-        for name in (
-            N.PRICE_REFERENCE, N.PRICE_EXTREME, N.PRICE_EXTREME_TIME, N.MULTIPLE_OF_BASELINE,
-            N.OBSERVED_USD, N.OBSERVED_COUNT,
-        ):  # fmt: skip
-            assert told[name] is None
-
-    def test_a_venue_that_cannot_be_named_is_not(self) -> None:
-        venues = (("BUY NOW", Coverage.CENSUS), ("okx", Coverage.CENSUS))
-        told = facts(opening(venues=venues, legs=()))
-        assert told[N.VENUES_LIVE] == ("okx",)
-
-
 TIMES = st.integers(AT_NS, AT_NS + 10 * HOUR_NS)
 FIGURES = st.none() | st.floats() | st.floats(0, 1e12)
 WORDS = st.sampled_from(["okx", "binance", "kraken-futures", "BUY NOW", "", "x" * 40, "a\nb"])
@@ -401,3 +271,107 @@ def test_facts_never_say_more_than_the_episode_knows(step: Transition) -> None:
     elif told[N.OBSERVED_USD].value is not None:
         covered = {coverage for _, coverage in whole.venues}
         assert told[N.OBSERVED_USD].at_least is (covered != {Coverage.CENSUS})
+
+
+class TestRestart:
+    def told(self) -> tuple[AlertDesk, tuple[OpenAlert, ...]]:
+        desk = AlertDesk()
+        desk.take([opening(), update(2)])
+        return desk, desk.open_alerts()
+
+    def test_open_alerts_say_how_far_they_were_told(self) -> None:
+        desk, (known,) = self.told()
+        assert (known.sequence, known.updates, known.side) == (1, 1, "longs")
+        assert (known.scope, known.signal) == ("BTC/USDT:USDT", Signal.LIQUIDATION_CASCADE)
+        assert (known.onset_ns, known.time_ns) == (AT_NS, AT_NS + 2 * MINUTE_NS)
+        desk.take([ending(Ending.SETTLED)])
+        assert desk.open_alerts() == ()
+
+    def test_a_desk_that_sees_it_open_goes_on_under_its_id(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk(salt="other")
+        desk.take([opening()])
+        assert desk.resume([known]) == []
+        assert desk.open_alerts() == (known,)
+        (said,) = desk.take([update(4)])
+        assert (said.alert_id, said.sequence, said.stage) == (known.alert_id, 2, Stage.UPDATE)
+        (end,) = desk.take([ending(Ending.SETTLED)])
+        assert (end.alert_id, end.sequence) == (known.alert_id, 3)
+
+    def test_updates_are_counted_over_the_restart(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk()
+        desk.take([opening()])
+        desk.resume([replace(known, updates=UPDATES_MOST)])
+        assert desk.take([update(4), update(8)]) == []
+
+    def test_an_end_seen_meanwhile_is_told_now(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk(salt="other")
+        desk.take([opening(), ending(Ending.SETTLED)])
+        (end,) = desk.resume([known])
+        assert (end.alert_id, end.sequence, end.stage) == (known.alert_id, 2, Stage.ALL_CLEAR)
+        assert desk.open_alerts() == ()
+
+    def test_an_end_of_before_its_last_word_is_not_its_end(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk(salt="other")
+        desk.take([opening(), ending(Ending.SETTLED, minutes=1)])
+        assert desk.resume([known]) == []
+        assert desk.open_alerts() == (known,)
+
+    def test_the_next_episode_of_the_scope_takes_up_what_is_left(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk()
+        assert desk.resume([known]) == []
+        (said,) = desk.take([opening(onset_ns=AT_NS + HOUR_NS)])
+        assert (said.alert_id, said.sequence, said.stage) == (known.alert_id, 2, Stage.UPDATE)
+        assert len(desk.open_alerts()) == 1
+        (end,) = desk.take([ending(Ending.SETTLED)])
+        assert (end.alert_id, end.sequence) == (known.alert_id, 3)
+
+    def test_one_that_has_had_its_updates_is_taken_up_in_silence(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk()
+        desk.resume([replace(known, updates=UPDATES_MOST)])
+        assert desk.take([opening()]) == []
+        (end,) = desk.take([ending(Ending.SETTLED)])
+        assert end.alert_id == known.alert_id
+
+    def test_another_side_is_another_alert(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk()
+        desk.resume([known])
+        (said,) = desk.take([replace(opening(side=Side.SHORT), side=Side.SHORT)])
+        assert said.stage is Stage.OPEN
+        assert said.alert_id != known.alert_id
+        assert len(desk.open_alerts()) == 2
+
+    def test_what_nobody_takes_up_ends_after_an_hour_and_is_no_all_clear(self) -> None:
+        _, (known,) = self.told()
+        desk = AlertDesk()
+        desk.resume([known])
+        assert desk.end_adopted(known.time_ns + ADOPTED_NS) == []
+        (end,) = desk.end_adopted(known.time_ns + ADOPTED_NS + 1)
+        assert (end.alert_id, end.sequence, end.stage) == (known.alert_id, 2, Stage.FEED_ENDED)
+        assert end.value(N.FEED_GAP_FROM) == known.time_ns
+        assert violations(as_json(end)) == ()
+        assert (desk.open_alerts(), desk.end_adopted(1 << 62)) == ((), [])
+
+    def test_an_opening_that_was_never_told_is_told_and_goes_on(self) -> None:
+        desk = AlertDesk()
+        opened, *_ = desk.take([opening(), update(2)])
+        assert desk.resume([]) == [opened]
+        (said,) = desk.take([update(4)])
+        assert (said.alert_id, said.sequence) == (opened.alert_id, 1)
+
+
+def test_feeds_are_said_in_every_alert() -> None:
+    feeds = Feeds()
+    for venue in ("binance", "okx", "bybit"):
+        feeds.hear(venue, AT_NS)
+    feeds.take_gap(replace(GAP, venue="okx", from_ns=AT_NS - MINUTE_NS))
+    (said,) = AlertDesk().take([opening()], feeds)
+    assert said.value(N.VENUES_LIVE) == ("bybit",)
+    assert said.value(N.VENUES_THROTTLED) == ("binance",)
+    assert said.value(N.VENUES_SILENT) == ("okx",)
