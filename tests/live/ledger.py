@@ -46,7 +46,7 @@ def event_key(event: Event) -> EventKey:  # noqa: PLR0911 - one name for each ki
     if isinstance(event, OpenInterest):
         size = event.qty_base if event.qty_base is not None else event.notional_usd
         return (*head, time_ms, None if size is None else float(f"{size:.9g}"))
-    if isinstance(event, BookChange):
+    if isinstance(event, BookChange) and event.venue != "hyperliquid":  # whole books, no number
         return (*head, event.is_snapshot, event.last_update_id)
     return (*head, time_ms)
 
