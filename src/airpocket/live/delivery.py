@@ -172,6 +172,7 @@ class Deliverer:
         self._is_over = asyncio.Event()
         self._is_over.set()
         self._swept_s: float | None = None
+        self._asked_s = -_POLL_S
         self._thread = ThreadPoolExecutor(1, "airpocket-outbox")
 
     @property
@@ -229,28 +230,42 @@ class Deliverer:
         """
         try:
             await self._sweep()
+            asked_ns = self._clock.wall_ns()
+            if self._knows_all(asked_ns):
+                return self._next_retry_ns(asked_ns), _LOOK_S
             # A lane that works while we ask may be done with what we are told is due.
             idle = {name for name, lane in self._lanes.items() if lane.task is None}
-            now_ns = self._clock.wall_ns()
-            due = await self._in_thread(self._outbox.due, now_ns, _MOST)
+            due = await self._in_thread(self._outbox.due, asked_ns, _MOST)
             hasty, quiet_s = self._hasty()
             if hasty:
-                heads = await self._in_thread(self._outbox.due, now_ns + _AHEAD_NS, _MOST)
+                heads = await self._in_thread(self._outbox.due, asked_ns + _AHEAD_NS, _MOST)
                 due += [one for one in heads if one.channel in hasty]
             for one in due:
                 if one.channel in idle or one.channel not in self._lanes:
                     await self._start(one)
-            next_ns = await self._in_thread(self._outbox.next_due_ns)
+            if all(lane.task is None for lane in self._lanes.values()):
+                return await self._in_thread(self._outbox.next_due_ns), quiet_s
         except AirpocketError as error:
             self._log.error("outbox_unreadable", reason=printable(str(error)))
             return None, _LOOK_S
-        now_ns = self._clock.wall_ns()
-        if next_ns is not None and next_ns <= now_ns:
-            # It has a lane at work, which says when it is done; others may be due before that.
-            retries = (lane.retry_ns for lane in self._lanes.values() if lane.task is None)
-            ahead = (one for one in retries if one is not None and one > now_ns)
-            return min(ahead, default=None), min(quiet_s, _LOOK_S)
-        return next_ns, quiet_s
+        # The outbox would name what is under way. A lane at work says when it is done; others may
+        # be due before that.
+        return self._next_retry_ns(asked_ns), min(quiet_s, _LOOK_S)
+
+    def _next_retry_ns(self, after_ns: int) -> int | None:
+        retries = (lane.retry_ns for lane in self._lanes.values() if lane.task is None)
+        return min((one for one in retries if one is not None and one > after_ns), default=None)
+
+    def _knows_all(self, now_ns: int) -> bool:
+        """Tell whether every channel is at work or rests after a try that failed."""
+        now_s = asyncio.get_running_loop().time()
+        if self._urgent or now_s >= self._asked_s + _POLL_S:
+            self._asked_s = now_s
+            return False
+        return all(
+            lane.task is not None or (lane.retry_ns is not None and lane.retry_ns > now_ns)
+            for lane in self._lanes.values()
+        )
 
     def _hasty(self) -> tuple[set[str], float]:
         """Channels whose next try news bring forward, and in how many seconds there are more."""

@@ -178,13 +178,16 @@ class WebhookSink:
         self._url = url
         self._clock = clock
         self._guard = guard
+        self._told = "", b""
 
     async def send(self, due: Outgoing) -> Delivery:
         """Post one alert."""
-        try:
-            body = msgspec.json.encode(as_json(due.alert))
-        except FactsOnlyError as error:
-            return Delivery(Outcome.REFUSED, str(error))
+        if self._told[0] != due.message_id:  # a retry says what was said, byte by byte
+            try:
+                self._told = due.message_id, msgspec.json.encode(as_json(due.alert))
+            except FactsOnlyError as error:
+                return Delivery(Outcome.REFUSED, str(error))
+        body = self._told[1]
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._post(due.message_id, body)
