@@ -113,10 +113,15 @@ class LineKeeper:
                 session.unsubscribe(gone)
                 session.subscribe(one for topic, one in new.items() if topic not in old)
         now_ns = self._around.wall_ns()
+        left = {(channel, one.raw_symbol) for one in new.values() for channel in one.channels}
         for one in gone:
             self._refused.pop(one.topic, None)
             for channel in one.channels:
-                self._around.gaps.close(channel, self._place(channel, one), now_ns)
+                if (channel, one.raw_symbol) not in left:
+                    self._around.gaps.close(channel, one.raw_symbol, now_ns)
+                is_left = any(channel == other for other, _ in left)
+                if not is_left or (self._session is not None and not self._waits(channel)):
+                    self._around.gaps.close(channel, self._place(channel, one), now_ns)
 
     def forget(self) -> None:
         """Close the holes of a line that is no longer asked for."""
@@ -274,14 +279,11 @@ class LineKeeper:
     def _proven(self, one: Subscription, wall_ns: int) -> None:
         self._refused.pop(one.topic, None)
         for channel in one.channels:
-            place = self._place(channel, one)
-            if place == "*" and one.raw_symbol != "*" and self._waits(channel):
-                continue  # the hole of the whole channel ends with its last topic
-            ended = self._around.gaps.close(channel, place, wall_ns)
-            if ended is not None:
-                self._around.healed(ended)
-            if place == "*":
-                ended = self._around.gaps.close(channel, one.raw_symbol, wall_ns)
+            places = {one.raw_symbol: None, self._place(channel, one): None}
+            if one.raw_symbol != "*" and self._waits(channel):
+                places.pop("*", None)  # the hole of the whole channel ends with its last topic
+            for place in places:
+                ended = self._around.gaps.close(channel, place, wall_ns)
                 if ended is not None:
                     self._around.healed(ended)
 

@@ -16,14 +16,14 @@ SILENT_SOCKET_S: Final = 20.0
 
 _STALL_LEAST_S: Final = 45.0
 _UNLIKELY: Final = 14.0  # e^-14 is a millionth: a busy topic does not pause so long by chance
-_MEMORY_S: Final = 300.0
+_MEMORY_S: Final = 300.0  # what was heard counts for so long
 
 
 @final
 class Beat:
     """When one topic was last heard, and how often it usually is."""
 
-    __slots__ = ("_rate", "acked_s", "last_s", "last_wall_ns", "sent_s", "subscription")
+    __slots__ = ("_heard", "acked_s", "last_s", "last_wall_ns", "sent_s", "subscription")
 
     def __init__(self, subscription: Subscription, sent_s: float) -> None:
         self.subscription = subscription
@@ -31,14 +31,14 @@ class Beat:
         self.acked_s: float | None = None
         self.last_s: float | None = None
         self.last_wall_ns: int | None = None
-        self._rate = 0.0  # events a second, exponentially forgotten
+        self._heard = 0.0  # frames within the memory, exponentially forgotten
 
     def hear(self, now_s: float, wall_ns: int) -> None:
         """Note application data."""
         if self.last_s is not None:
             age_s = now_s - self.last_s
-            self._rate *= math.exp(-age_s / _MEMORY_S)
-        self._rate += 1.0 / _MEMORY_S
+            self._heard *= math.exp(-age_s / _MEMORY_S)
+        self._heard += 1.0
         self.last_s, self.last_wall_ns = now_s, wall_ns
 
     def restart(self, now_s: float) -> None:
@@ -54,8 +54,10 @@ class Beat:
             return age_s > limit_s
         if "liquidations" in self.subscription.channels or self.last_s is None:
             return False
-        # A rate that was learnt over less than the memory is an underestimate: safe.
-        return age_s > _STALL_LEAST_S and self._rate * age_s > _UNLIKELY
+        # How likely such a pause is after so many frames in the memory, their rate being unknown:
+        # (memory / (memory + pause)) ^ frames. Few frames, or a burst long ago, promise nothing.
+        surprise = self._heard * math.log1p(age_s / _MEMORY_S)
+        return age_s > _STALL_LEAST_S and surprise > _UNLIKELY
 
 
 @final
