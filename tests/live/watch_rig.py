@@ -20,6 +20,7 @@ from airpocket.live.reading import Reader
 from airpocket.live.rest import Rest, rest_rules
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
 from airpocket.market.events import Event, Gap, Health, HealthState
+from airpocket.market.wire import Frame
 from airpocket.store.state import State
 from airpocket.store.tape import TapeReader
 from airpocket.store.tapes import Tapes
@@ -66,6 +67,8 @@ class Watch:
         self.frames_kept: Counter[str] = Counter()
         self.quarantined: list[str] = []
         self.at_ns: dict[str, int] = {}  # when a script did something, by our clock
+        self.notes: dict[str, Any] = {}  # what else a script keeps for what is expected
+        self.frames: list[Frame] | None = None  # of the tapes, if a script asks with a list
         self.filled: list[Filled] = []
         clock = rig.bench.clock
         self.clients = {name: FakeRestClient(rig[name]) for name in rig.venues if rest}
@@ -134,7 +137,10 @@ class Watch:
         self.final = kept(self.tapes)
         for path in self.tapes.tapes():
             with TapeReader(path) as tape:
-                self.frames_kept.update(frame.venue for frame in tape.frames())
+                for frame in tape.frames():
+                    self.frames_kept[frame.venue] += 1
+                    if self.frames is not None:
+                        self.frames.append(frame)
                 self.quarantined += [one.reason for one in tape.quarantined()]
 
 
