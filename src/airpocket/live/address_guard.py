@@ -140,7 +140,12 @@ four decimal numbers, or as IPv6 in brackets
         if "@" in parts.netloc:
             raise AddressError("the address holds a user name before its host: leave it out")
         host = (parts.hostname or "").lower()
-        if "#" in url or not host or host != (other.raw_host or "").lower() or port != other.explicit_port:
+        if (
+            "#" in url
+            or not host
+            or host != (other.raw_host or "").lower()
+            or port != other.explicit_port
+        ):
             raise AddressError("the address can be read in two ways: write it as https://host/path")
         return self.check_place(parts.scheme, host, port)
 
