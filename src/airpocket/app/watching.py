@@ -24,7 +24,7 @@ from airpocket.app.journal import Journal
 from airpocket.app.plans import Plan, plan
 from airpocket.app.routes import open_subscriptions
 from airpocket.app.watch_screen import WatchScreen
-from airpocket.errors import InputError
+from airpocket.errors import AirpocketError, InputError
 from airpocket.live.channel import ChannelSpec
 from airpocket.live.clock import Clock, SystemClock
 from airpocket.live.delivery import Deliverer
@@ -51,6 +51,7 @@ WARM_UP_NS: Final = 60 * MINUTE_NS
 
 _DRAW_S: Final = 0.25
 _SIZE_EVERY: Final = 240  # draws between two looks at the size of the tapes
+_TIDY_S: Final = 86_400.0
 _LOG_MOST: Final = 20 << 20
 
 
@@ -177,6 +178,9 @@ class Running:
                 delivering = asyncio.create_task(self._deliverer.run())
                 stack.push_async_callback(_ended, delivering)
                 stack.push_async_callback(self._deliverer.stop)
+                tidying = asyncio.create_task(self._tidy())
+                stack.push_async_callback(_ended, tidying)
+                stack.callback(tidying.cancel)
             yield self.watcher
 
     def view(self) -> WatchView:
@@ -200,11 +204,13 @@ class Running:
         subscriptions = open_subscriptions(state, self._settings, self._specs)
         for problem in subscriptions.problems():
             self._log.warning("subscription", problem=problem)
+            self.picture.notes.append(problem)
         sinks = open_sinks(self._specs, clock=self._clock)
         self._deliverer = Deliverer(self.outbox, sinks, clock=self._clock, rng=self._rng)
         return Filing(
             self.outbox, subscriptions.route, self._clock, filed=self._filed,
             trouble=lambda said: self._log.error("outbox", trouble=said),
+            transaction=state.transaction,
         )  # fmt: skip
 
     async def _warm_up(self, reader: Reader, follower: Follower) -> None:
@@ -246,6 +252,18 @@ class Running:
             self.picture.notes.append(f"no health page: {error}")
             return
         stack.push_async_callback(page.stop)
+
+    async def _tidy(self) -> None:
+        """Forget, once a day, what was delivered long ago."""
+        loop = asyncio.get_running_loop()
+        while self.outbox is not None:
+            await asyncio.sleep(_TIDY_S)
+            try:
+                gone = await loop.run_in_executor(None, self.outbox.prune, self._clock.wall_ns())
+            except AirpocketError as error:
+                self._log.error("not_tidied", reason=str(error))
+            else:
+                self._log.info("tidied", forgotten=gone)
 
     # -- what is told --------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol, final
 
 import msgspec
@@ -54,6 +55,8 @@ class Filing:
         Told each alert that was filed, with its channels, in the loop.
     trouble
         Told a sentence when filing fails, ``None`` when it works again.
+    transaction
+        Makes routing and filing one step: what is subscribed cannot change in between.
     executor
         Where the disk is waited for; ``None``: the loop's own threads.
     """
@@ -66,6 +69,7 @@ class Filing:
         *,
         filed: Callable[[InformationalAlert, tuple[str, ...]], None],
         trouble: Callable[[str | None], None],
+        transaction: Callable[[], AbstractContextManager[object]] = nullcontext,
         executor: Executor | None = None,
     ) -> None:
         self._outbox = outbox
@@ -73,6 +77,7 @@ class Filing:
         self._clock = clock
         self._filed = filed
         self._trouble = trouble
+        self._transaction = transaction
         self._executor = executor
         self._papers: deque[_Paper] = deque()
         self._work = asyncio.Event()
@@ -124,7 +129,10 @@ class Filing:
         return True
 
     def _file(self, paper: _Paper) -> tuple[str, ...] | None:
-        channels = self._route(paper.alert)
         body = None if paper.episode is None else msgspec.json.encode(paper.episode)
-        fresh = self._outbox.file(paper.alert, channels, at_ns=self._clock.wall_ns(), episode=body)
+        with self._transaction():
+            channels = self._route(paper.alert)
+            fresh = self._outbox.file(
+                paper.alert, channels, at_ns=self._clock.wall_ns(), episode=body
+            )
         return channels if fresh else None
