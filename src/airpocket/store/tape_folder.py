@@ -17,7 +17,6 @@ from airpocket.units import DAY_NS
 __all__ = [
     "TapeName",
     "delete_tape",
-    "in_recorded_order",
     "is_own_end",
     "read_tapes",
     "tapes_in",
@@ -120,22 +119,6 @@ def delete_tape(path: Path) -> bool:
     except Exception:  # noqa: BLE001 - an old tape that cannot go now goes another time
         return False
     return True
-
-
-def in_recorded_order(paths: Sequence[Path]) -> list[Path]:
-    """Sort tapes by when they began; tapes without any time stay where they were, at the end.
-
-    Raises
-    ------
-    AirpocketError
-        If one cannot be read.
-    """
-    begins: list[tuple[int, int, int, Path]] = []
-    for place, path in enumerate(paths):
-        with TapeReader(path) as tape:
-            first_ns = tape.about().first_ns
-        begins.append((first_ns is None, first_ns or 0, place, path))
-    return [path for *_, path in sorted(begins)]
 
 
 def read_tapes(

@@ -240,7 +240,7 @@ class Tapes:
     def frames_since(self, local_ns: int) -> Iterator[Frame | Gap]:
         """Yield what the tapes hold from a time on, gaps at their place.
 
-        Holes that were open by then come first. What is committed later than this is called is not
+        Holes that were open by then come first. Frames committed later than this is called are not
         yielded. A damaged tape is left where it breaks off, and :attr:`notes` says so.
 
         Parameters
