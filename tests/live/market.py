@@ -209,13 +209,14 @@ class Market:
 
     def _fill_book(self) -> None:
         """Move the levels to the price; those that stay keep their size, but for a few."""
-        rng, step = self.rng, max(self.tick, self.price * 2e-5)
+        rng, middle = self.rng, self.price
+        step = max(self.tick, middle * 2e-5)
         for side, sign in ((self.bids, -1), (self.asks, 1)):
             wanted = [
-                self.on_tick(self.price + sign * (self.tick + level * step))
+                self.on_tick(middle + sign * (self.tick + level * step))
                 for level in range(_LEVELS)
             ]
-            inside = {price for price in side if (price - self.price) * sign > 0}
+            inside = {price for price in side if (price - middle) * sign > 0}
             kept = {price: side[price] for price in sorted(inside & set(wanted))}
             for price in wanted:
                 if price not in kept or rng.random() < 0.1:
