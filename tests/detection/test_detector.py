@@ -707,3 +707,15 @@ def test_a_cascade_of_the_other_side_is_not_swallowed_by_an_open_episode() -> No
     opened = [t.side for t in said if t.after is Phase.CASCADE and t.before is not t.after]
     assert {Side.SHORT, Side.LONG} <= set(opened)
     assert {episode.side for episode in episodes(said)} == {Side.SHORT, Side.LONG}
+
+
+def test_an_open_episode_can_be_looked_at_between_its_steps() -> None:
+    detector = Detector(SECONDS)
+    sums: list[float] = []
+    for record in tape():
+        detector.update(record)
+        sums += [episode.usd or 0.0 for episode in detector.open_episodes() if episode.usd]
+    assert len(set(sums)) > 5, "it grows while nothing is said"
+    assert sums == sorted(sums)
+    detector.finish()
+    assert detector.open_episodes() == ()

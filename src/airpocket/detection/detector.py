@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, final
 from msgspec.structs import replace
 
 from airpocket.detection.config import DetectorConfig
-from airpocket.detection.episode import Ending, Kind, Phase, Reading, Transition
+from airpocket.detection.episode import Ending, Episode, Kind, Phase, Reading, Transition
 from airpocket.detection.gauges import FlowScore
 from airpocket.detection.judge import Judge
 from airpocket.detection.ledger import Ledger, PriceLeg
@@ -123,6 +123,11 @@ class Detector:
         for scope in (*self._scopes.values(), *self._shocks.values()):
             said += self._end_feed(scope)
         return said
+
+    def open_episodes(self) -> tuple[Episode, ...]:
+        """Every episode that is open, as it stands now."""
+        opened = (scope.ledger for scope in self._open_scopes())
+        return tuple(ledger.tell() for ledger in opened if ledger is not None)
 
     def phases(self) -> dict[tuple[str, Kind], Phase]:
         """Present phase of every symbol that was fed; of two sides, that of the louder one."""

@@ -22,7 +22,7 @@ from airpocket.alerts.open_alert import OpenAlert
 from airpocket.alerts.saying import Said, told
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.detector import Detector
-from airpocket.detection.episode import Kind, Phase, Transition
+from airpocket.detection.episode import Episode, Kind, Phase, Transition
 from airpocket.live.receiver import Reading
 from airpocket.live.venue_clock import VenueClock
 from airpocket.market.events import (
@@ -180,6 +180,10 @@ class Follower:
             said += self._close(step)
         said += self._say(self._detector.finish())
         return said
+
+    def open_episodes(self) -> tuple[Episode, ...]:
+        """Every episode that is open, as it stands now."""
+        return self._detector.open_episodes()
 
     def open_alerts(self) -> tuple[OpenAlert, ...]:
         """Alerts that were opened and have not ended."""

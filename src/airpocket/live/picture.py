@@ -10,6 +10,7 @@ from airpocket.alerts.render import headline
 from airpocket.alerts.saying import Said
 from airpocket.detection.config import DetectorConfig
 from airpocket.detection.episode import Ending, Episode, Kind, Phase, Transition
+from airpocket.detection.panel import coin_of
 from airpocket.live.clock import Clock
 from airpocket.live.delivery import ChannelCounts
 from airpocket.live.following import WIDTH_NS
@@ -62,8 +63,7 @@ class Picture:
         self._coverage = dict(coverage)
         self._started_ns = clock.wall_ns()
         self._alerts: deque[AlertView] = deque(maxlen=_SHOWN)
-        self._episodes: dict[tuple[str, Kind, Side | None], EpisodeView] = {}
-        self._steps: dict[tuple[str, Kind, Side | None], Transition] = {}
+        self._episodes: dict[tuple[str, Kind, Side | None, int], EpisodeView] = {}
         self._healths: dict[tuple[str, str], Health] = {}
         self._gaps: dict[tuple[str, str, str], Gap] = {}
         self._offsets: dict[str, float] = {}
@@ -79,15 +79,13 @@ class Picture:
     def note_said(self, said: Said) -> None:
         """Note a step or an episode that is over."""
         if isinstance(said, Transition):
-            key = (said.scope, said.kind, said.side)
-            self._steps[key] = said
             if said.episode is not None:
-                self._note_episode(key, said.episode)
+                self._note_episode(said.episode)
         elif isinstance(said, Episode):
-            self._note_episode((said.scope, said.kind, said.side), said)
+            self._note_episode(said)
 
-    def _note_episode(self, key: tuple[str, Kind, Side | None], episode: Episode) -> None:
-        self._episodes.pop(key, None)
+    def _note_episode(self, episode: Episode) -> None:
+        key = (episode.scope, episode.kind, episode.side, episode.onset_ns)
         self._episodes[key] = _episode_view(episode)
         while len(self._episodes) > _SHOWN:
             del self._episodes[next(iter(self._episodes))]
@@ -159,7 +157,7 @@ class Picture:
             now_ns=now_ns, started_ns=self._started_ns, version=__version__,
             venues=tuple(self._venue(watcher, name, now_ns) for name in watcher.feeds),
             scopes=self._scopes(watcher),
-            episodes=tuple(reversed(self._episodes.values())),
+            episodes=self._shown_episodes(),
             alerts=tuple(self._alerts),
             tape=TapeView(
                 path=self._tape, size_bytes=size_bytes, pending_bytes=pending_bytes,
@@ -169,6 +167,18 @@ class Picture:
             history_needed_ns=DetectorConfig.for_width(WIDTH_NS).provisional_ns,
             lag_s=lag_s, notes=tuple(self.notes),
         )  # fmt: skip
+
+    def _shown_episodes(self) -> tuple[EpisodeView, ...]:
+        """Give the latest first; a price shock says nothing beside an open cascade of its coin."""
+        found = sorted(self._episodes.values(), key=lambda one: one.onset_ns, reverse=True)
+        busy = {
+            coin_of(one.symbol)
+            for one in found
+            if one.ending == Ending.OPEN and one.kind == Kind.CASCADE
+        }
+        return tuple(
+            one for one in found if one.kind == Kind.CASCADE or coin_of(one.symbol) not in busy
+        )
 
     def _count(self, watcher: Watcher) -> None:
         """Bring the counters up to what the pipeline has counted."""
@@ -224,23 +234,33 @@ class Picture:
         return rate
 
     def _scopes(self, watcher: Watcher) -> tuple[ScopeView, ...]:
-        shown = []
+        """Show each coin once, as the loudest of its contracts stands."""
+        standing = {(one.scope, one.kind): one for one in watcher.follower.open_episodes()}
+        loudest: dict[str, ScopeView] = {}
         for (scope, kind), phase in sorted(watcher.follower.phases().items()):
-            steps = [
-                step
-                for (name, what, _), step in self._steps.items()
-                if (name, what) == (scope, kind) and step.after is phase
-            ]
-            step = max(steps, key=lambda one: one.at_ns, default=None)
-            shown.append(_scope_view(scope, kind, phase, step))
-        return tuple(shown)
+            shown = _scope_view(scope, kind, phase, standing.get((scope, kind)))
+            known = loudest.get(coin_of(scope))
+            if known is None or _loudness(shown) > _loudness(known):
+                loudest[coin_of(scope)] = shown
+        for episode in standing.values():
+            self._note_episode(episode)
+        return tuple(loudest.values())
 
 
-def _scope_view(scope: str, kind: Kind, phase: Phase, step: Transition | None) -> ScopeView:
-    episode = None if step is None or phase is Phase.CALM else step.episode
-    if step is None or episode is None:
-        since_ns = None if step is None else step.at_ns
-        return ScopeView(symbol=scope, phase=phase.value, kind=kind.value, since_ns=since_ns)
+_RANKS: Final = (
+    "calm", "settled", "building", "unknown", "snapback", "exhausted", "cascade",
+)  # fmt: skip
+
+
+def _loudness(scope: ScopeView) -> tuple[bool, int, float]:
+    """Order what is shown: forced flow that is open, then phases, then dollars."""
+    rank = _RANKS.index(scope.phase)
+    return scope.kind == Kind.CASCADE and rank > 2, rank, scope.usd or 0.0
+
+
+def _scope_view(scope: str, kind: Kind, phase: Phase, episode: Episode | None) -> ScopeView:
+    if episode is None:
+        return ScopeView(symbol=scope, phase=phase.value, kind=kind.value)
     return ScopeView(
         symbol=scope, phase=phase.value, kind=kind.value, side=_WORDS[episode.side],
         since_ns=episode.onset_ns, usd=episode.usd, at_least=_is_least(episode),
