@@ -112,6 +112,9 @@ def _once(whole: Watch, venue: str, leave: Leave) -> None:
         for frame in session.delivered:
             for sent in frame.events if frame.replayed else ():
                 happened[sent.key] = max(1, happened[sent.key])
+    for event in whole.final.events:  # the same over REST: what trades were made before our start
+        if event.venue == venue and event.venue_ns is not None and event.venue_ns < START_NS:
+            happened[event_key(event)] = max(1, happened[event_key(event)])
     for key, count in seen_keys(whole, venue).items():
         if key[1] not in {"Trade", "Liquidation"} or (leave.may_alter and not happened[key]):
             continue

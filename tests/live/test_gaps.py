@@ -53,9 +53,31 @@ def test_every_hole_is_told_once_open_and_once_ended(steps: list[tuple[bool, str
     assert len(book) == len(open_now)
 
 
-def test_what_is_no_longer_asked_for_is_no_hole() -> None:
+def test_a_firm_hole_outlives_the_proof_of_its_route() -> None:
     book, told = _book()
-    book.open("trades", "*", 5, GapCause.DISCONNECT, "x")
-    book.drop([("trades", "*"), ("mark", "*")], 9)
-    assert [gap.to_ns for gap in told] == [None, 9]
-    assert book.of("trades") == ()
+    book.open("liquidations", "*", 5, GapCause.SILENCE, "none though due", firm=True)
+    assert book.close("liquidations", "*", 9) is None
+    assert book.close("liquidations", "*", 12, firm=True) is not None
+    assert [(gap.from_ns, gap.to_ns) for gap in told] == [(5, None), (5, 12)]
+    book.open("liquidations", "*", 20, GapCause.DISCONNECT, "closed")
+    assert book.close("liquidations", "*", 21) is not None
+
+
+def test_a_hole_that_becomes_firm_stays_as_it_was_told() -> None:
+    book, told = _book()
+    book.open("trades", "*", 5, GapCause.DISCONNECT, "closed")
+    book.open("trades", "*", 7, GapCause.SILENCE, "none though due", firm=True)
+    assert book.close("trades", "*", 9) is None
+    assert [gap.proven_by for gap in told] == ["closed"]
+
+
+def test_it_knows_since_when_a_channel_is_watched() -> None:
+    book, _ = _book()
+    assert book.watched_since_ns("trades") == 0
+    book.open("trades", "A", 5, GapCause.DISCONNECT, "closed")
+    assert book.watched_since_ns("trades") is None
+    assert book.watched_since_ns("mark") == 0
+    book.close("trades", "A", 9)
+    assert book.watched_since_ns("trades") == 9
+    book.open("trades", "*", 12, GapCause.SILENCE, "none though due", firm=True)
+    assert book.watched_since_ns("trades") == 9

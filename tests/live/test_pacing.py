@@ -54,6 +54,24 @@ def test_callers_are_served_in_order() -> None:
     assert virtual.run(main) == [0, 1, 2, 3, 4]
 
 
+def test_who_is_in_a_hurry_waits_for_short_windows_only() -> None:
+    async def main(_: virtual.Bench) -> list[float]:
+        pace, loop, times = Pace((2, 1.0), (3, 3600.0)), asyncio.get_running_loop(), []
+        for _turn in range(3):
+            await pace.turn()
+        waiting = asyncio.create_task(pace.turn())  # for an hour
+        begun_s = loop.time()
+        for _turn in range(3):
+            await pace.hurry()
+            times.append(loop.time() - begun_s)
+        assert not waiting.done()
+        waiting.cancel()
+        return times
+
+    times = virtual.run(main)
+    assert times[-1] <= 3.0
+
+
 def test_pauses_grow_to_the_cap_and_never_stop() -> None:
     pauses = Backoff(random.Random(0))
     told = [pauses.next_s() for _ in range(200)]

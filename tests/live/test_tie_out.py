@@ -96,3 +96,51 @@ def test_memory_is_bounded() -> None:
     seen = tied._seen["okx"]
     assert len(seen.buckets) < 30
     assert all(len(series) < 30 for series in seen.prices.values())
+
+
+def _interest(at_ns: int, coins: float) -> OpenInterest:
+    return OpenInterest(**_head("hyperliquid", at_ns), qty_base=coins, notional_usd=None)
+
+
+def _trade(at_ns: int) -> Trade:
+    return Trade(**_head("hyperliquid", at_ns), price=100.0, qty_raw=1.0, trade_id=str(at_ns))
+
+
+def _stepping(steps: int, every_ns: int = 3 * SECOND_NS) -> TieOut:
+    tied = TieOut((), 0, also=("hyperliquid",))
+    for number in range(steps + 1):
+        tied.see(_interest(number * every_ns, 1000.0 + number))
+    return tied
+
+
+def test_open_interest_does_not_change_without_trades() -> None:
+    (verdict,) = _stepping(20).verdicts(61 * SECOND_NS)
+    assert (verdict.channel, verdict.raw_symbol) == ("trades", "BTCUSDT")
+    assert "changed 20 times" in verdict.said
+
+
+def test_trades_that_are_shown_explain_it() -> None:
+    tied = _stepping(20)
+    tied.see(_trade(60 * SECOND_NS))
+    assert tied.verdicts(61 * SECOND_NS) == []
+
+
+def test_what_was_polled_now_and_then_proves_no_trades() -> None:
+    assert _stepping(20, 60 * SECOND_NS).verdicts(1_300 * SECOND_NS) == []
+
+
+def test_what_happened_in_a_hole_proves_nothing() -> None:
+    tied = _stepping(20)
+    assert tied.verdicts(61 * SECOND_NS, lambda *_: None) == []
+    assert tied.verdicts(62 * SECOND_NS, lambda *_: 60 * SECOND_NS) == []
+
+
+def test_a_doubt_stands_until_the_venue_is_heard_again() -> None:
+    tied = TieOut(VENUES, 0)
+    for number in range(2_000):
+        for venue in ("binance", "bybit"):
+            tied.see(_forced(venue, number * SECOND_NS // 20))
+    (verdict,) = tied.verdicts(101 * SECOND_NS)
+    assert tied.verdicts(10_000 * SECOND_NS) == [verdict]
+    tied.see(_forced("okx", 10_001 * SECOND_NS))
+    assert tied.verdicts(10_002 * SECOND_NS) == []

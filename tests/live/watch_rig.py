@@ -21,6 +21,7 @@ from airpocket.live.rest import Rest, rest_rules
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
 from airpocket.market.events import Event, Gap, Health, HealthState
 from airpocket.market.wire import Frame
+from airpocket.market.stream import Line
 from airpocket.store.state import State
 from airpocket.store.tape import TapeReader
 from airpocket.store.tapes import Tapes
@@ -67,6 +68,7 @@ class Watch:
         self.frames_kept: Counter[str] = Counter()
         self.quarantined: list[str] = []
         self.at_ns: dict[str, int] = {}  # when a script did something, by our clock
+        self.planned: list[Line] = []  # what a script changes, as it was before
         self.notes: dict[str, Any] = {}  # what else a script keeps for what is expected
         self.frames: list[Frame] | None = None  # of the tapes, if a script asks with a list
         self.filled: list[Filled] = []

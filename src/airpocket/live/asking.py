@@ -84,10 +84,10 @@ class Asking:
             await self._queued.wait()
 
     async def ping(self) -> None:
-        """Send the venue's own kind of ping, if it has one."""
+        """Send the venue's own kind of ping, if it has one; it does not wait behind requests."""
         data = self._rules.ping()
         if data is not None:
-            await self._pace.turn()
+            await self._pace.hurry()
             await self._send(data)
 
     async def _request(self, topics: list[Subscription], *, is_subscribe: bool) -> None:

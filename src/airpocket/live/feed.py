@@ -98,7 +98,7 @@ class VenueFeed:
         self._running: dict[LineKeeper, asyncio.Task[None]] = {}
         self._told: dict[str, tuple[HealthState, str]] = {}
         self._begun_s = self._loop.time()
-        self._doubts: dict[str, str] = {}
+        self._doubts: dict[tuple[str, str], str] = {}
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -135,19 +135,30 @@ class VenueFeed:
         for keeper in (keeper for left in old.values() for keeper in left):
             self._running.pop(keeper).cancel()
             keeper.forget()
+        followed = {one.raw_symbol for line in lines for one in line.subscriptions}
+        for channel, raw_symbol in list(self._doubts):
+            if raw_symbol not in {"*", *followed}:
+                self.doubt(channel, None, 0, raw_symbol=raw_symbol)
 
-    def doubt(self, channel: str, said: str | None, since_ns: int) -> None:
+    def doubt(
+        self, channel: str, said: str | None, since_ns: int, *, raw_symbol: str = "*"
+    ) -> None:
         """Say that a channel is silent against all likelihood; ``None`` ends the doubt."""
-        now_ns = self._clock.wall_ns()
+        key = (channel, raw_symbol)
         if said is None:
-            if self._doubts.pop(channel, None) is not None:
-                self._gaps.close(channel, "*", now_ns)
-        elif channel not in self._doubts and not self._gaps.of(channel):
-            self._doubts[channel] = said
-            self._gaps.open(channel, "*", since_ns, GapCause.SILENCE, f"acknowledged but silent: {said}")
+            if self._doubts.pop(key, None) is not None:
+                self._gaps.close(channel, raw_symbol, self._clock.wall_ns(), firm=True)
+        elif key not in self._doubts:
+            self._doubts[key] = said
+            proof = f"acknowledged but silent: {said}"
+            self._gaps.open(channel, raw_symbol, since_ns, GapCause.SILENCE, proof, firm=True)
             for keeper in self._keepers:
                 if keeper.session is not None and _carries(keeper.line, channel):
                     keeper.session.ripe.set()
+
+    def watched_since_ns(self, channel: str) -> int | None:
+        """Tell since when a channel is watched without a hole; ``None``: it is not."""
+        return self._gaps.watched_since_ns(channel)
 
     @property
     def statuses(self) -> tuple[tuple[Line, LineStatus], ...]:
@@ -236,8 +247,9 @@ class VenueFeed:
         downs = [status for status in statuses if status.state is LineState.DOWN]
         if downs and len(downs) == len(statuses):
             return HealthState.DEAD, downs[0].said
-        if channel in self._doubts:
-            return HealthState.SUSPECT, self._doubts[channel]
+        for (name, _), said in self._doubts.items():
+            if name == channel:
+                return HealthState.SUSPECT, said
         gaps = self._gaps.of(channel)
         if gaps or downs:
             return HealthState.SUSPECT, gaps[0].proven_by if gaps else downs[0].said

@@ -1,6 +1,6 @@
 """The open holes of one venue: each is told once when it opens and once when it closes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import final
 
 from airpocket.market.events import Gap, GapCause
@@ -38,12 +38,27 @@ class GapBook:
         self._record = record
         self._symbol_of = symbol_of
         self._open: dict[tuple[str, str], Gap] = {}
+        self._firm: set[tuple[str, str]] = set()
+        self._ended_ns: dict[str, int] = {}
 
     def open(
-        self, channel: str, raw_symbol: str, from_ns: int, cause: GapCause, proven_by: str
+        self,
+        channel: str,
+        raw_symbol: str,
+        from_ns: int,
+        cause: GapCause,
+        proven_by: str,
+        *,
+        firm: bool = False,
     ) -> None:
-        """Open a hole, unless it is open: then the first cause stands."""
+        """Open a hole, unless it is open: then the first cause stands.
+
+        ``firm``: it ends only by a :meth:`close` that is firm too. A canary proves a route, and so
+        ends what a route hides; it does not end a doubt about what it cannot prove.
+        """
         key = (channel, raw_symbol)
+        if firm:
+            self._firm.add(key)
         if key in self._open:
             return
         gap = Gap(
@@ -60,11 +75,15 @@ class GapBook:
         self._open[key] = gap
         self._record(gap)
 
-    def close(self, channel: str, raw_symbol: str, to_ns: int) -> Gap | None:
+    def close(self, channel: str, raw_symbol: str, to_ns: int, *, firm: bool = False) -> Gap | None:
         """Close a hole at the first proven message after it; ``None`` if none was open."""
-        gap = self._open.pop((channel, raw_symbol), None)
+        key = (channel, raw_symbol)
+        if firm:
+            self._firm.discard(key)
+        gap = None if key in self._firm else self._open.pop(key, None)
         if gap is None:
             return None
+        self._ended_ns[channel] = max(to_ns, self._ended_ns.get(channel, 0))
         ended = Gap(
             venue=gap.venue, symbol=gap.symbol, raw_symbol=gap.raw_symbol, local_ns=gap.local_ns,
             channel=gap.channel, from_ns=gap.from_ns, to_ns=max(to_ns, gap.from_ns),
@@ -81,10 +100,11 @@ class GapBook:
         """Give the open holes of a channel."""
         return tuple(gap for (name, _), gap in self._open.items() if name == channel)
 
-    def drop(self, keys: Iterable[tuple[str, str]], to_ns: int) -> None:
-        """Close the holes of what is no longer asked for."""
-        for channel, raw_symbol in list(keys):
-            self.close(channel, raw_symbol, to_ns)
+    def watched_since_ns(self, channel: str) -> int | None:
+        """Tell since when a channel has no hole; ``None`` if it has one that is no mere doubt."""
+        if any(name == channel and (name, raw) not in self._firm for name, raw in self._open):
+            return None
+        return self._ended_ns.get(channel, 0)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -1,6 +1,7 @@
 """How fast we may ask, and how long we wait before we ask again."""
 
 import asyncio
+import math
 import random
 from collections import deque
 from typing import Final, final
@@ -9,6 +10,7 @@ __all__ = ["Backoff", "Pace"]
 
 _STATUS_FIRST_S: Final = 5.0
 _BANNED_S: Final = 120.0
+_SHORT_S: Final = 60.0
 
 
 @final
@@ -41,10 +43,19 @@ class Pace:
                 await asyncio.sleep(pause_s)
             self._passed.append(loop.time())
 
-    def _pause_s(self, now_s: float) -> float:
+    async def hurry(self) -> None:
+        """Wait for the short windows only, before others: what must not wait for an hour's."""
+        loop = asyncio.get_running_loop()
+        pause_s = self._pause_s(loop.time(), _SHORT_S)
+        if pause_s > 0:
+            await asyncio.sleep(pause_s)
+        if any(within_s <= _SHORT_S for _, within_s in self._windows):
+            self._passed.append(loop.time())
+
+    def _pause_s(self, now_s: float, longest_s: float = math.inf) -> float:
         pause_s = 0.0
         for most, within_s in self._windows:
-            if len(self._passed) >= most:
+            if within_s <= longest_s and len(self._passed) >= most:
                 # A hair more than the window: the other side's clock rounds its own way.
                 pause_s = max(pause_s, self._passed[-most] + within_s * 1.02 - now_s)
         return pause_s

@@ -4,15 +4,20 @@ A canary proves the route, not the one stream on it. What else is seen at the sa
 other venues force-close the same coins, or the venue's own open interest falls in coins while its
 price runs. Each makes liquidations of a venue due; that none comes can then be chance with a
 probability that is computed and compared with one in a million.
+
+Trades are tied out as well: open interest changes by trades alone, so if it keeps changing while
+none is shown, trades are missing. What was doubted stays doubted until it is heard again.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, final
 
 from msgspec import Struct
 
 from airpocket.market.events import Event, Liquidation, OpenInterest, Trade, event_ns
-from airpocket.units import MINUTE_NS
+from airpocket.market.stream import Channel
+from airpocket.units import MINUTE_NS, SECOND_NS
 
 __all__ = ["TieOut", "Verdict"]
 
@@ -23,27 +28,51 @@ _LEAST_SHARE: Final = 0.05  # of a venue that has never been seen to liquidate
 _INTEREST_FALL: Final = 0.03
 _PRICE_RUN: Final = 0.01
 _BUCKET_NS: Final = 10_000_000_000
+_LEAST_NS: Final = MINUTE_NS // 2  # shorter silence is no silence
+_STEPS: Final = 10  # of open interest without a trade: one or two are settlements
+_STREAMED_NS: Final = 20 * SECOND_NS  # figures further apart were polled, trades or none between
 
 
 class Verdict(Struct, frozen=True):
-    """Why a silent liquidation channel is not believed."""
+    """Why a silent channel is not believed; ``raw_symbol`` is ``"*"`` for all of a venue."""
 
     venue: str
     since_ns: int
     said: str
+    channel: str = Channel.LIQUIDATIONS
+    raw_symbol: str = "*"
+
+
+class _Steps:
+    """How often the open interest of an instrument changed since its last trade."""
+
+    __slots__ = ("count", "last_ns", "value")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.value: float | None = None
+        self.last_ns = 0
+
+    def see(self, at_ns: int, value: float) -> None:
+        is_streamed = at_ns - self.last_ns <= _STREAMED_NS
+        if self.value is not None and value != self.value and is_streamed:
+            self.count += 1
+        self.value, self.last_ns = value, at_ns
 
 
 class _Seen:
     """What was seen of one venue."""
 
-    __slots__ = ("buckets", "interest", "last_ns", "prices", "total")
+    __slots__ = ("buckets", "interest", "last_ns", "prices", "steps", "total", "traded_ns")
 
     def __init__(self) -> None:
         self.buckets: deque[tuple[int, int]] = deque()
         self.interest: dict[str, deque[tuple[int, float]]] = {}
         self.prices: dict[str, deque[tuple[int, float]]] = {}
         self.last_ns: int | None = None
+        self.steps: dict[str, _Steps] = {}
         self.total = 0
+        self.traded_ns: dict[str, int] = {}
 
     def count_since(self, from_ns: int) -> int:
         return sum(count for start_ns, count in self.buckets if start_ns >= from_ns)
@@ -59,6 +88,8 @@ class TieOut:
         Those whose liquidation streams are followed.
     begun_ns
         Since when.
+    also
+        Those that show no liquidations; their trades are tied out all the same.
 
     Examples
     --------
@@ -66,9 +97,13 @@ class TieOut:
     []
     """
 
-    def __init__(self, venues: tuple[str, ...], begun_ns: int) -> None:
+    def __init__(
+        self, venues: tuple[str, ...], begun_ns: int, *, also: tuple[str, ...] = ()
+    ) -> None:
         self._begun_ns = begun_ns
-        self._seen = {venue: _Seen() for venue in venues}
+        self._showing = frozenset(venues)
+        self._seen = {venue: _Seen() for venue in (*venues, *also)}
+        self._held: dict[tuple[str, str, str], tuple[int, Verdict]] = {}  # and since when
 
     def see(self, event: Event) -> None:
         """Take in what a venue said."""
@@ -87,28 +122,76 @@ class TieOut:
             seen.last_ns, seen.total = at_ns, seen.total + 1
         elif isinstance(event, OpenInterest):
             if event.qty_base:
+                steps = seen.steps.setdefault(event.raw_symbol, _Steps())
+                steps.see(at_ns, event.qty_base)
                 _note(seen.interest.setdefault(event.raw_symbol, deque()), at_ns, event.qty_base)
         elif isinstance(event, Trade):
+            seen.traded_ns[event.raw_symbol] = at_ns
+            if event.raw_symbol in seen.steps:
+                seen.steps[event.raw_symbol].count = 0
             prices = seen.prices.setdefault(event.raw_symbol, deque())
             if not prices or at_ns - prices[-1][0] >= _BUCKET_NS:
                 _note(prices, at_ns, event.price)
 
-    def verdicts(self, now_ns: int) -> list[Verdict]:
-        """Name the venues whose silence is not believed.
+    def verdicts(
+        self, now_ns: int, watched_since_ns: Callable[[str, str], int | None] = lambda *_: 0
+    ) -> list[Verdict]:
+        """Name the channels whose silence is not believed.
 
         Parameters
         ----------
         now_ns
             Receipt clock.
+        watched_since_ns
+            Since when a channel of a venue has no known hole; ``None``: it has one. What happened
+            in a hole proves nothing.
         """
-        found = []
+        for key, (at_ns, _) in list(self._held.items()):
+            if self._heard_ns(*key) > at_ns:
+                del self._held[key]
         for venue, seen in self._seen.items():
-            since_ns = max(self._begun_ns, seen.last_ns or 0, now_ns - _WINDOW_NS)
-            if now_ns - since_ns < MINUTE_NS // 2:
+            fresh: list[Verdict] = []
+            if venue in self._showing:
+                fresh += self._of_liquidations(
+                    venue, seen, now_ns, watched_since_ns(venue, Channel.LIQUIDATIONS)
+                )
+            fresh += self._of_trades(venue, seen, now_ns, watched_since_ns(venue, Channel.TRADES))
+            for one in fresh:
+                self._held.setdefault((one.venue, one.channel, one.raw_symbol), (now_ns, one))
+        return [verdict for _, verdict in self._held.values()]
+
+    def _heard_ns(self, venue: str, channel: str, raw_symbol: str) -> int:
+        seen = self._seen[venue]
+        if channel == Channel.LIQUIDATIONS:
+            return seen.last_ns or 0
+        return seen.traded_ns.get(raw_symbol, 0)
+
+    def _of_liquidations(
+        self, venue: str, seen: _Seen, now_ns: int, watched_ns: int | None
+    ) -> list[Verdict]:
+        if watched_ns is None:
+            return []
+        since_ns = max(self._begun_ns, watched_ns, seen.last_ns or 0, now_ns - _WINDOW_NS)
+        if now_ns - since_ns < _LEAST_NS:
+            return []
+        said = self._beside_others(venue, seen, since_ns) or _beside_interest(seen, since_ns)
+        return [] if said is None else [Verdict(venue, since_ns, said)]
+
+    def _of_trades(
+        self, venue: str, seen: _Seen, now_ns: int, watched_ns: int | None
+    ) -> list[Verdict]:
+        found = []
+        for raw_symbol, steps in seen.steps.items():
+            if watched_ns is None:
+                steps.count = 0
                 continue
-            said = self._beside_others(venue, seen, since_ns) or _beside_interest(seen, since_ns)
-            if said is not None:
-                found.append(Verdict(venue, since_ns, said))
+            since_ns = max(self._begun_ns, watched_ns, seen.traded_ns.get(raw_symbol, 0))
+            if steps.count >= _STEPS and now_ns - since_ns >= _LEAST_NS:
+                said = (
+                    f"no trade of {raw_symbol[:40]} since then while its open interest changed"
+                    f" {steps.count} times"
+                )
+                found.append(Verdict(venue, since_ns, said, Channel.TRADES, raw_symbol))
         return found
 
     def _beside_others(self, venue: str, seen: _Seen, since_ns: int) -> str | None:

@@ -133,8 +133,9 @@ class Watcher:
         self._tie_out = TieOut(
             tuple(one.rules.venue for one in venues if _shows_liquidations(one.lines)),
             clock.wall_ns(),
+            also=tuple(one.rules.venue for one in venues if not _shows_liquidations(one.lines)),
         )
-        self._doubted: set[str] = set()
+        self._doubted: set[tuple[str, str, str]] = set()
         self.pipeline: Final = Pipeline(
             tapes, reader, follower, clock,
             PipelineEvents(
@@ -322,12 +323,17 @@ class Watcher:
         """Doubt liquidation channels whose silence is not believed, until it ends."""
         while True:
             await asyncio.sleep(_TIE_OUT_S)
-            verdicts = {one.venue: one for one in self._tie_out.verdicts(self._clock.wall_ns())}
-            for venue, verdict in verdicts.items():
-                self.feeds[venue].doubt(Channel.LIQUIDATIONS, verdict.said, verdict.since_ns)
-            for venue in self._doubted - set(verdicts):
-                self.feeds[venue].doubt(Channel.LIQUIDATIONS, None, 0)
+            found = self._tie_out.verdicts(self._clock.wall_ns(), self._watched_since_ns)
+            verdicts = {(one.venue, one.channel, one.raw_symbol): one for one in found}
+            for (venue, channel, raw_symbol), one in verdicts.items():
+                feed = self.feeds[venue]
+                feed.doubt(channel, one.said, one.since_ns, raw_symbol=raw_symbol)
+            for venue, channel, raw_symbol in self._doubted - set(verdicts):
+                self.feeds[venue].doubt(channel, None, 0, raw_symbol=raw_symbol)
             self._doubted = set(verdicts)
+
+    def _watched_since_ns(self, venue: str, channel: str) -> int | None:
+        return self.feeds[venue].watched_since_ns(channel)
 
 
 def _symbol_of(catalogue: Catalogue, raw_symbol: str) -> str | None:
