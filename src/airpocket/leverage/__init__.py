@@ -1,0 +1,1 @@
+"""Where forced orders wait: positions, margin rules, ladders."""
