@@ -1,34 +1,37 @@
-"""Books that lack an update are asked for anew: one symbol at a time, and never in a storm."""
+"""Books that lack an update are asked for anew: soon, and never in a storm."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, final
 
 __all__ = ["BookRepair"]
 
 _FIRST_S: Final = 5.0
-_CAP_S: Final = 300.0
+_CAP_S: Final = 30.0  # a book is whole again within half a minute of the end of its trouble
 _CALM_S: Final = 600.0  # a book that was whole for so long begins with the shortest pause again
 
 
 @final
 class BookRepair:
-    """Decides when a broken book is repaired.
+    """Decides when broken books are repaired.
 
     Parameters
     ----------
     repair
-        Asks for a fresh snapshot of one raw symbol (by the stream or by REST).
-    per_minute
-        How many such requests a venue bears in a minute.
+        Asks for fresh snapshots of some raw symbols (by the stream or by REST), in one request.
+    windows
+        Requests that a venue bears: pairs of (at most so many, within so many seconds).
+    together
+        Books that one request may ask for: 1 over REST, many over a stream.
 
     Examples
     --------
     >>> asked = []
-    >>> async def ask(raw_symbol: str) -> None:
-    ...     asked.append(raw_symbol)
+    >>> async def ask(raw_symbols: Sequence[str]) -> None:
+    ...     asked.extend(raw_symbols)
     >>> async def main() -> None:
-    ...     repair = BookRepair(ask, per_minute=10)
+    ...     repair = BookRepair(ask, ((10, 60.0),))
     ...     repair.note_broken("BTCUSDT")
     ...     repair.note_broken("BTCUSDT")
     ...     await repair.step()
@@ -37,12 +40,19 @@ class BookRepair:
     ['BTCUSDT']
     """
 
-    def __init__(self, repair: Callable[[str], Awaitable[None]], *, per_minute: int) -> None:
+    def __init__(
+        self,
+        repair: Callable[[Sequence[str]], Awaitable[None]],
+        windows: Sequence[tuple[int, float]],
+        *,
+        together: int = 1,
+    ) -> None:
         self._repair = repair
-        self._per_minute = per_minute
+        self._windows = tuple(windows)
+        self._together = together
         self._broken: dict[str, float] = {}  # raw symbol -> not before (loop time)
         self._pauses: dict[str, tuple[float, float]] = {}  # -> (last asked, next pause)
-        self._asked_s: list[float] = []
+        self._asked_s: deque[float] = deque(maxlen=max(most for most, _ in windows))
 
     def note_broken(self, raw_symbol: str) -> None:
         """Note that a book is no longer whole."""
@@ -57,12 +67,22 @@ class BookRepair:
     async def step(self) -> int:
         """Ask for what is due and within the budget; return how many still wait."""
         now_s = asyncio.get_running_loop().time()
-        self._asked_s = [asked_s for asked_s in self._asked_s if now_s - asked_s < 60.0]
-        due = sorted((at_s, name) for name, at_s in self._broken.items() if at_s <= now_s)
-        for _, raw_symbol in due[: max(0, self._per_minute - len(self._asked_s))]:
-            del self._broken[raw_symbol]
-            _, pause_s = self._pauses.get(raw_symbol, (0.0, 0.0))
-            self._pauses[raw_symbol] = (now_s, min(_CAP_S, max(_FIRST_S, 2.0 * pause_s)))
+        due = [name for at_s, name in sorted((at, one) for one, at in self._broken.items())
+               if at_s <= now_s]  # fmt: skip
+        for start in range(0, len(due), self._together):
+            if not self._has_room(now_s):
+                break
             self._asked_s.append(now_s)
-            await self._repair(raw_symbol)
+            chosen = due[start : start + self._together]
+            for raw_symbol in chosen:
+                del self._broken[raw_symbol]
+                _, pause_s = self._pauses.get(raw_symbol, (0.0, 0.0))
+                self._pauses[raw_symbol] = (now_s, min(_CAP_S, max(_FIRST_S, 2.0 * pause_s)))
+            await self._repair(chosen)
         return len(self._broken)
+
+    def _has_room(self, now_s: float) -> bool:
+        return all(
+            len(self._asked_s) < most or now_s - self._asked_s[-most] >= within_s
+            for most, within_s in self._windows
+        )

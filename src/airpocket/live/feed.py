@@ -6,10 +6,10 @@ data prove it, and everything else is a gap.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, final
 
-from airpocket.live.book_repair import BookRepair
+from airpocket.live.book_mending import BookMending, Snapshot
 from airpocket.live.clock import Clock
 from airpocket.live.gaps import GapBook
 from airpocket.live.line_keeper import LineKeeper, LineState, LineStatus, Surroundings
@@ -25,7 +25,6 @@ __all__ = ["VenueFeed"]
 _TICK_S: Final = 1.0
 _ASLEEP_NS: Final = 5_000_000_000
 _CLOCK_STEP_NS: Final = 5_000_000_000
-_SNAPSHOTS_PER_MINUTE: Final = 20
 _CONNECTING: Final = "connecting"
 _SUBSCRIBED: Final = "subscribed, not proven yet"
 _BEGINNING: Final = frozenset({_CONNECTING, _SUBSCRIBED})
@@ -74,7 +73,7 @@ class VenueFeed:
         rng: random.Random,
         symbol_of: Callable[[str], str | None] = lambda _: None,
         is_throttled: bool = False,
-        snapshot: Callable[[str], Awaitable[bytes | None]] | None = None,
+        snapshot: Snapshot | None = None,
         healed: Callable[[Gap], None] = lambda _: None,
         closed: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -83,12 +82,9 @@ class VenueFeed:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._is_throttled = is_throttled
-        self._snapshot = snapshot
         self._symbol_of = symbol_of
         self._gaps = GapBook(rules.venue, receiver.record_gap, symbol_of)
-        self._repair = BookRepair(self._repair_book, per_minute=_SNAPSHOTS_PER_MINUTE)
-        self._books: dict[str, Session] = {}  # whose book of a symbol is broken
-        self._fetching: set[asyncio.Task[None]] = set()
+        self._books = BookMending(snapshot, rules.limits)
         self._serial = 0
         self._around = Surroundings(
             rules, transport, receiver, self._gaps, rng, clock.wall_ns, _connect_pace(rules),
@@ -109,10 +105,10 @@ class VenueFeed:
                 self._running[keeper] = asyncio.create_task(keeper.run())
             await self._watch()
         finally:
-            tasks = [*self._running.values(), *self._fetching]
-            for task in tasks:
+            for task in self._running.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._books.close()
             self._running.clear()
 
     def change(self, lines: Sequence[Line]) -> None:
@@ -198,7 +194,7 @@ class VenueFeed:
             for task in self._running.values():
                 if task.done() and not task.cancelled():
                     task.result()  # a keeper never ends by itself: let the fault be seen
-            await self._repair.step()
+            await self._books.step()
             self._tell_health(now_ns)
 
     def _note_pause(self, from_ns: int, to_ns: int, what: str) -> None:
@@ -258,30 +254,8 @@ class VenueFeed:
     # -- books ---------------------------------------------------------------------------------
 
     def _note_broken(self, session: Session, gap: Gap) -> None:
-        self._books[gap.raw_symbol] = session
         self._gaps.open(Channel.DEPTH, gap.raw_symbol, gap.from_ns, gap.cause, gap.proven_by)
-        self._repair.note_broken(gap.raw_symbol)
-
-    async def _repair_book(self, raw_symbol: str) -> None:
-        """Ask for a snapshot on behalf of one session; for another one it would be stale."""
-        session = self._books[raw_symbol]
-        if session.is_over:
-            return
-        if self._snapshot is None:
-            session.ask_again(session.book_topics(raw_symbol))
-            return
-        task = asyncio.create_task(self._fetch_snapshot(session, raw_symbol, self._snapshot))
-        self._fetching.add(task)
-        task.add_done_callback(self._fetching.discard)
-
-    async def _fetch_snapshot(
-        self, session: Session, raw_symbol: str, fetch: Callable[[str], Awaitable[bytes | None]]
-    ) -> None:
-        data = await fetch(raw_symbol)
-        if data is not None:
-            session.hear_reply(data)
-        if session.is_broken(raw_symbol) and not session.is_over:
-            self._repair.note_broken(raw_symbol)  # too old, or there was none: again, later
+        self._books.note_broken(session, gap.raw_symbol)
 
     def _next_serial(self) -> int:
         self._serial += 1
