@@ -56,6 +56,12 @@ def test_an_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(said[0]) == 65_536
 
 
+def test_a_redirect_is_an_answer_and_no_order() -> None:
+    passage, said = fetch(Answer(302, {"Location": "/inside"}, b"away" * 99_999))
+    assert [len(said[0]), said[1]] == [65_536, "POST"]
+    assert passage.status == 302
+
+
 def test_what_asks_for_patience_does_not_wait_in_the_services_thread() -> None:
     passage, said = fetch(Answer(429, {"Retry-After": "5"}))
     assert said == ["RequestException", "POST"]

@@ -1,8 +1,10 @@
 import asyncio
 import json
+import ssl
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +19,12 @@ from airpocket.alerts.render import as_html, as_markdown, escape_html, escape_ma
 from airpocket.errors import InputError
 from airpocket.live import apprise_sink
 from airpocket.live.address_guard import AddressError, AddressGuard
-from airpocket.live.apprise_http import Passage
 from airpocket.live.apprise_sink import AppriseSink
 from airpocket.live.channel import Delivery, Outcome, Secret
 from airpocket.live.clock import SystemClock
 from tests.alerts.made import alert, full
 from tests.live.alert_receiver import AlertReceiver, Answer, Request, always
+from tests.live.certificate import made_certificate
 from tests.live.outgoing import due
 
 with warnings.catch_warnings():
@@ -36,6 +38,11 @@ DISCORD = (
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general"
 HOSTILE = "@everyone <!channel> <@123> <a href=x>b</a> `code` **bold** [x](y) &amp;"
 SCHEMES = [TELEGRAM, DISCORD, SLACK]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def made(url: str, **more: Any) -> AppriseSink:
@@ -259,18 +266,20 @@ def test_a_name_that_turns_inward_gets_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert requests == []
 
 
-def test_certificates_cannot_be_waved_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    words: list[Any] = []
-    real = Passage.amended
+@pytest.mark.filterwarnings("ignore")  # urllib3's about a connection that must not be made
+def test_certificates_cannot_be_waved_through(certificate: Path) -> None:
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate)
 
-    def look(self: Any, given: dict[str, Any]) -> dict[str, Any]:
-        words.append(given)
-        return real(self, given)
+    async def go() -> None:
+        async with AlertReceiver(tls=served) as receiver:
+            sink = made(f"jsons://localhost:{receiver.port}/x?verify=no")
+            delivery = await sink.send(due())
+            assert delivery.outcome is Outcome.RETRY
+            assert receiver.requests == []
+            await sink.close()
 
-    monkeypatch.setattr(Passage, "amended", look)
-    delivery, _ = deliver("jsons://127.0.0.1:PORT/x?verify=no", monkeypatch)
-    assert words[0]["verify"] is False  # what apprise asked for, and did not get
-    assert delivery.outcome is Outcome.RETRY
+    asyncio.run(go())
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,7 @@
 import asyncio
 import base64
 import importlib.util
-import os
-import shutil
 import ssl
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +19,7 @@ from airpocket.live.channel import Delivery, Outcome, Secret
 from airpocket.live.webhook import WebhookSink, judge, key_of, retry_after, sign
 from airpocket.units import SECOND_NS
 from tests.live.alert_receiver import AlertReceiver, Answer, Request, always
+from tests.live.certificate import made_certificate
 from tests.live.outgoing import due
 from tests.live.virtual import START_NS
 
@@ -282,19 +280,7 @@ def test_an_unknown_name_and_a_closed_port_are_tries_that_failed() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of hooks.example.org, signed by itself."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed: no certificate can be made")
-    path = tmp_path_factory.mktemp("tls") / "pair.pem"
-    command = [
-        *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-        *("-nodes", "-days", "2", "-subj", "/CN=hooks.example.org", "-keyout", str(path)),
-        *("-addext", "subjectAltName=DNS:hooks.example.org", "-out", f"{path}.crt"),
-    ]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"LC_ALL": "C"})  # noqa: S603
-    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
-    return path
+    return made_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def _over_tls(certificate: Path, host: str, *, trusted: bool) -> tuple[Delivery, list[Request]]:

@@ -237,6 +237,9 @@ class _GuardedSession(requests.Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, _PinnedAdapter())
 
+    def get_redirect_target(self, _: requests.Response) -> None:
+        """Know of no redirects: even one that is not followed would be read to its end."""
+
     def request(self, method: Any, url: Any, *args: Any, **words: Any) -> requests.Response:
         passage = _passage.get()
         if passage is None:
