@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from airpocket.alerts import feeds as module
 from airpocket.alerts.feeds import ALIVE_NS, Feeds
@@ -60,6 +61,13 @@ def test_an_open_hole_makes_a_venue_silent_until_it_is_closed() -> None:
     assert not feeds.state(SCOPE, Kind.CASCADE, T0, T0 + 10 * SECOND_NS).is_whole, "it lies within"
     later = feeds.state(SCOPE, Kind.CASCADE, T0 + 6 * SECOND_NS, T0 + 10 * SECOND_NS)
     assert later.is_whole
+
+
+def test_a_feed_that_ended_is_silent_and_its_sum_is_whole_until_then() -> None:
+    feeds = heard()
+    feeds.take_gap(replace(hole(from_s=3), cause=GapCause.END_OF_RECORDING))
+    state = feeds.state(SCOPE, Kind.CASCADE, T0, T0 + 10 * SECOND_NS)
+    assert (state.silent, state.is_whole) == (("okx",), True)
 
 
 def test_a_hole_that_ends_later_than_what_is_told_hides_it() -> None:

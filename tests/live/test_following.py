@@ -179,6 +179,23 @@ class TestLate:
         assert written(follow([*READINGS[:place], extra, *READINGS[place:]], follower)) == BYTES
         assert follower.late == {"bybit": 1}
 
+    def test_a_sum_that_lacks_a_liquidation_is_no_census(self) -> None:
+        lost = next(
+            n
+            for n, one in enumerate(READINGS)
+            if isinstance(one.events[0], Liquidation) and one.local_ns > at(ONSET_S + 2)
+        )
+        late = replace(READINGS[lost], local_ns=at(ONSET_S + 8))
+        items = [*READINGS[:lost], *READINGS[lost + 1 :], late]
+        items.sort(key=lambda one: one.local_ns)
+        follower = Follower()
+        told = alerts(follow(items, follower))
+        assert follower.late == {"bybit": 1}
+        assert alerts(SAID)[-1].value(N.COVERAGE) == "census"
+        assert told[-1].value(N.COVERAGE) == "sampled"
+        assert told[-1].value(N.VENUES_SILENT) == ("bybit",), "it has ended"
+        assert told[0].value(N.VENUES_SILENT) == ()
+
     def test_a_backlog_that_is_flushed_is_no_burst(self) -> None:
         """F24: a minute of liquidations held back and delivered at once."""
         calm = market(cascade=False, seconds=1600)

@@ -56,6 +56,16 @@ def test_a_whole_book_is_sampled_once_a_second() -> None:
     assert reader.depth("bybit", "BTCUSDT", 1).bids == depth.bids[:1]  # type: ignore[union-attr]
 
 
+def test_a_connection_that_is_silent_for_long_is_forgotten_a_quiet_book_is_not() -> None:
+    reader = Reader()
+    reader.read(framed(change(1, 100.0, whole=True), stream="old"))
+    reader.read(framed(change(1, 100.0, whole=True), stream="alive"))
+    for second in range(0, 3600, 30):
+        reader.read(Frame("bybit", "alive", AT_NS + second * SECOND_NS, b'{"op":"pong"}'))
+    assert {stream for _, stream, _ in reader._books} == {"alive"}
+    assert reader.read(framed(change(2, 100.5), stream="alive")).broken == ()
+
+
 def test_a_hole_in_a_book_is_told_once_and_no_depth_comes_of_it() -> None:
     """F17: the gap is told by the very frame that proves it."""
     reader = Reader()

@@ -8,7 +8,7 @@ from typing import Final, final
 from msgspec import Struct
 
 from airpocket.detection.episode import Kind
-from airpocket.market.events import Coverage, Gap
+from airpocket.market.events import Coverage, Gap, GapCause
 from airpocket.units import HOUR_NS, MINUTE_NS
 
 __all__ = ["ALIVE_NS", "FeedState", "Feeds"]
@@ -91,7 +91,8 @@ class Feeds:
             if gap.channel not in channels or not _concerns(gap, scope):
                 continue
             if gap.to_ns is None or gap.from_ns <= at_ns < gap.to_ns:
-                is_whole = False
+                # What ended was whole until then, and the alert says that it has ended.
+                is_whole = is_whole and gap.cause is GapCause.END_OF_RECORDING
                 if scope != "*" or gap.raw_symbol == "*":
                     silent.add(gap.venue)
             elif gap.from_ns < at_ns and gap.to_ns > from_ns:

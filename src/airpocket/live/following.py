@@ -39,6 +39,7 @@ from airpocket.market.events import (
     Trade,
 )
 from airpocket.market.flow import FlowBinner
+from airpocket.market.stream import Channel
 from airpocket.units import SECOND_NS
 
 __all__ = ["REORDER_NS", "WIDTH_NS", "Follower"]
@@ -230,7 +231,7 @@ class Follower:
         step = at_ns // WIDTH_NS
         if step < self._closed:
             if not isinstance(event, OpenInterest | Funding):
-                self.late[event.venue] += 1
+                self._note_late(event, step)
                 return
             step = self._closed  # a state that was asked for: it holds until the next one
         kept = self._bins.get(step) or self._bin(step)
@@ -238,6 +239,18 @@ class Follower:
             kept.ticks.append((at_ns, event))  # type: ignore[arg-type]
         else:
             kept.states.append((at_ns, event))
+
+    def _note_late(self, event: Event, step: int) -> None:
+        """Count what is in no bin; a sum that lacks a liquidation is no census."""
+        self.late[event.venue] += 1
+        if isinstance(event, Liquidation):
+            from_ns = step * WIDTH_NS
+            lost = Gap(
+                venue=event.venue, symbol=event.symbol, raw_symbol=event.raw_symbol,
+                channel=Channel.LIQUIDATIONS.value, from_ns=from_ns, to_ns=from_ns + WIDTH_NS,
+                cause=GapCause.SILENCE, proven_by="received too late",
+            )  # fmt: skip
+            self.feeds.take_gap(lost)
 
     def _bin(self, step: int) -> _Bin:
         found = self._bins.get(step)

@@ -25,7 +25,7 @@ SKEW_NS: Final = MINUTE_NS
 DEPTH_LEVELS: Final = 500
 """Levels a side of a sampled book."""
 
-_BOOKS_MOST: Final = 1 << 13
+_IDLE_NS: Final = 15 * MINUTE_NS  # a connection that says nothing for so long is over
 
 
 @final
@@ -36,6 +36,9 @@ class Reader:
     what was said before, and samples every book that is whole once a second of ``local_ns`` (the
     :class:`~airpocket.market.events.Depth` stands among the events, behind the change that it
     follows from).
+
+    A connection that has said nothing for a quarter of an hour is forgotten: every live one has a
+    stream that speaks each few seconds, and a tape does not say when one was closed.
 
     Examples
     --------
@@ -49,7 +52,9 @@ class Reader:
         self._hearing = Hearing()
         self._books: dict[tuple[str, str, str], Book] = {}  # by venue, stream, raw symbol
         self._sampled: dict[tuple[str, str], int] = {}
+        self._heard_ns: dict[tuple[str, str], int] = {}
         self._now_ns = 0
+        self._sweep_at_ns = 0
 
     def read(self, frame: Frame) -> Reading:
         """Read one frame. Never raises for what its bytes hold.
@@ -64,6 +69,9 @@ class Reader:
             known = [event.venue_ns for event in events if event.venue_ns is not None]
             local_ns = max(self._now_ns, *known) if known else self._now_ns
         self._now_ns = max(self._now_ns, local_ns)
+        self._heard_ns[frame.venue, frame.stream] = self._now_ns
+        if self._now_ns >= self._sweep_at_ns:
+            self._forget_idle()
         if not events:
             return Reading(local_ns, (), said)
         broken: list[Gap] = []
@@ -98,8 +106,15 @@ class Reader:
     def close_stream(self, venue: str, stream: str) -> None:
         """Forget a connection that is over; its name must not be used for another one."""
         self._hearing.close_stream(venue, stream)
+        self._heard_ns.pop((venue, stream), None)
         for key in [key for key in self._books if key[:2] == (venue, stream)]:
             del self._books[key]
+
+    def _forget_idle(self) -> None:
+        self._sweep_at_ns = self._now_ns + MINUTE_NS
+        oldest_ns = self._now_ns - _IDLE_NS
+        for venue, stream in [key for key, ns in self._heard_ns.items() if ns < oldest_ns]:
+            self.close_stream(venue, stream)
 
     def _sample(
         self, stream: str, events: tuple[Event, ...], local_ns: int, broken: list[Gap]
@@ -125,8 +140,6 @@ class Reader:
             if rule is None:
                 return None
             book = self._books[key] = Book(rule, channel=Channel.DEPTH.value)
-            if len(self._books) > _BOOKS_MOST:
-                del self._books[next(iter(self._books))]
         gap = book.apply(change)
         if gap is not None:
             broken.append(gap)
