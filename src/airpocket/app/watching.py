@@ -206,7 +206,9 @@ class Running:
             self._log.warning("subscription", problem=problem)
             self.picture.notes.append(problem)
         sinks = open_sinks(self._specs, clock=self._clock)
-        self._deliverer = Deliverer(self.outbox, sinks, clock=self._clock, rng=self._rng)
+        self._deliverer = Deliverer(
+            self.outbox, sinks, clock=self._clock, rng=self._rng, notice=self._channel_gone
+        )
         return Filing(
             self.outbox, subscriptions.route, self._clock, filed=self._filed,
             trouble=lambda said: self._log.error("outbox", trouble=said),
@@ -269,6 +271,11 @@ class Running:
 
     def _follow_gap(self, gap: Gap) -> None:
         self.watcher.pipeline.follow_gap(gap)
+
+    def _channel_gone(self, channel: str, reason: str) -> None:
+        said = f"channel {channel} takes nothing more: {reason}"
+        self.picture.notes.append(said)
+        self.watcher.note_own_fault("delivery", said)
 
     def _note_said(self, said: Said) -> None:
         self.picture.note_said(said)

@@ -303,15 +303,18 @@ class Watcher:
         for alert in self._health_desk.take(health):
             self._file(alert, None)
 
-    def _note_disk(self, said: str | None) -> None:
+    def note_own_fault(self, channel: str, said: str | None) -> None:
+        """Say that a part of airpocket itself (``tape``, ``delivery``) fails; ``None``: no more."""
         state = HealthState.LIVE if said is None else HealthState.DEAD
-        reason = "alive" if said is None else said
         self._note_health(
             Health(
                 venue=OURSELVES, symbol="*", raw_symbol="*", local_ns=self._clock.wall_ns(),
-                channel="tape", state=state, reason=reason[:300],
+                channel=channel, state=state, reason="alive" if said is None else said[:300],
             )
         )  # fmt: skip
+
+    def _note_disk(self, said: str | None) -> None:
+        self.note_own_fault("tape", said)
 
     async def _tell_health(self) -> None:
         while True:
