@@ -25,6 +25,8 @@ __all__ = ["VenueFeed"]
 _TICK_S: Final = 1.0
 _ASLEEP_NS: Final = 5_000_000_000
 _CLOCK_STEP_NS: Final = 5_000_000_000
+_DOUBT_FIRST_S: Final = 60.0
+_DOUBT_S: Final = 600.0
 _CONNECTING: Final = "connecting"
 _SUBSCRIBED: Final = "subscribed, not proven yet"
 _BEGINNING: Final = frozenset({_CONNECTING, _SUBSCRIBED})
@@ -94,7 +96,7 @@ class VenueFeed:
         self._running: dict[LineKeeper, asyncio.Task[None]] = {}
         self._told: dict[str, tuple[HealthState, str]] = {}
         self._begun_s = self._loop.time()
-        self._doubts: dict[tuple[str, str], str] = {}
+        self._doubts: dict[tuple[str, str], tuple[str, float]] = {}  # and when to act again
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -139,17 +141,32 @@ class VenueFeed:
     def doubt(
         self, channel: str, said: str | None, since_ns: int, *, raw_symbol: str = "*"
     ) -> None:
-        """Say that a channel is silent against all likelihood; ``None`` ends the doubt."""
-        key = (channel, raw_symbol)
+        """Say that a channel is silent against all likelihood; ``None`` ends the doubt.
+
+        A topic is asked for again; what that does not help, and a whole channel, needs another
+        connection.
+        """
+        key, now_s = (channel, raw_symbol), self._loop.time()
         if said is None:
             if self._doubts.pop(key, None) is not None:
-                self._gaps.close(channel, raw_symbol, self._clock.wall_ns(), firm=True)
-        elif key not in self._doubts:
-            self._doubts[key] = said
+                now_ns = self._clock.wall_ns()
+                ended = self._gaps.close(channel, raw_symbol, now_ns, firm=True)
+                if ended is not None:
+                    self._around.healed(ended)
+            return
+        known = self._doubts.get(key)
+        if known is None:
             proof = f"acknowledged but silent: {said}"
             self._gaps.open(channel, raw_symbol, since_ns, GapCause.SILENCE, proof, firm=True)
-            for keeper in self._keepers:
-                if keeper.session is not None and _carries(keeper.line, channel):
+        elif now_s < known[1]:
+            return
+        is_first = known is None and raw_symbol != "*"
+        self._doubts[key] = said, now_s + (_DOUBT_FIRST_S if is_first else _DOUBT_S)
+        for keeper in self._keepers:
+            if keeper.session is not None and _carries(keeper.line, channel):
+                if is_first:
+                    keeper.session.ask_again(keeper.session.topics(channel, raw_symbol))
+                else:
                     keeper.session.ripe.set()
 
     def watched_since_ns(self, channel: str) -> int | None:
@@ -243,7 +260,7 @@ class VenueFeed:
         downs = [status for status in statuses if status.state is LineState.DOWN]
         if downs and len(downs) == len(statuses):
             return HealthState.DEAD, downs[0].said
-        for (name, _), said in self._doubts.items():
+        for (name, _), (said, _) in self._doubts.items():
             if name == channel:
                 return HealthState.SUSPECT, said
         gaps = self._gaps.of(channel)

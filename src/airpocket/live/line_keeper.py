@@ -8,7 +8,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Final, final
+from functools import partial
+from typing import Final, TypeVar, final
 
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ from airpocket.market.stream import Line, StreamRules, Subscription
 
 __all__ = ["LineKeeper", "LineState", "LineStatus", "Surroundings"]
 
+_T = TypeVar("_T")
 _BLOCKED_STATUS: Final = frozenset({401, 403, 451})
 _BLOCKED_FIRST_S: Final = 60.0
 _STEADY_S: Final = 10.0  # a session that lived so long and was proven begins the back-off anew
@@ -199,45 +201,53 @@ class LineKeeper:
     async def _succeed(
         self, old: Session, old_runner: "asyncio.Task[SessionEnd]"
     ) -> "tuple[Session, asyncio.Task[SessionEnd]]":
-        """Open a successor beside a session that lives; end the old one once the new is proven."""
+        """Open a successor beside a session that lives; end the old one once the new is proven.
+
+        Should the old one end before, the successor takes its place as it is.
+        """
         while True:
             new = await self._or_dead(self._connect_somehow, old, old_runner)
             self._successor = new
             runner = asyncio.create_task(new.run())
-            proven = asyncio.create_task(new.proven.wait())
             try:
-                await asyncio.wait({runner, proven}, return_when=asyncio.FIRST_COMPLETED)
+                await _first_of(runner, old_runner, new.proven)
             except asyncio.CancelledError:
                 runner.cancel()
                 await asyncio.gather(runner, return_exceptions=True)
                 raise
             finally:
-                proven.cancel()
                 self._successor = None
             if runner.done():
                 self._around.closed(new.stream)
-                self._say_end(runner.result())
-                await asyncio.sleep(self._backoff.next_s())
+                if self._session is None:  # else the old one still does its work
+                    self._say_end(runner.result())
+                await self._or_dead(partial(asyncio.sleep, self._backoff.next_s()), old, old_runner)
                 continue
+            is_lost = self._session is None
+            if not old_runner.done():
+                old.close()
+                await asyncio.gather(old_runner, return_exceptions=True)
+            elif not is_lost and not new.proven.is_set():
+                self._lost(old, old_runner.result(), beside=new)
+                is_lost = True
+            if not is_lost:
+                self._around.closed(old.stream)
+                self._backoff.reset()
             self._session = new
-            old.close()
-            await asyncio.gather(old_runner, return_exceptions=True)
-            self._around.closed(old.stream)
-            self._backoff.reset()
-            self._say(LineState.UP, "replaced before it ended")
+            self._say(LineState.UP, "replaced before it ended" if not is_lost else "connected")
             return new, runner
 
     async def _or_dead(
         self,
-        connect: Callable[[], Awaitable[Session]],
+        work: Callable[[], Awaitable[_T]],
         old: Session,
         old_runner: "asyncio.Task[SessionEnd]",
-    ) -> Session:
-        """Connect; should the old session end meanwhile, its holes open at once."""
-        task = asyncio.ensure_future(connect())
+    ) -> _T:
+        """Connect, or rest; should the old session end meanwhile, its holes open at once."""
+        task = asyncio.ensure_future(work())
         try:
             await asyncio.wait({task, old_runner}, return_when=asyncio.FIRST_COMPLETED)
-            if old_runner.done() and not task.done():
+            if old_runner.done() and not task.done() and self._session is not None:
                 self._session = None
                 self._lost(old, old_runner.result())
             return await task
@@ -246,14 +256,17 @@ class LineKeeper:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    def _lost(self, session: Session, end: SessionEnd) -> float:
-        """Open the holes that the end of a session leaves; return the pause before the next."""
+    def _lost(self, session: Session, end: SessionEnd, *, beside: Session | None = None) -> float:
+        """Open the holes that the end of a session leaves; return the pause before the next.
+
+        What a session ``beside`` it has proven already leaves none.
+        """
         lived_s = self._loop.time() - session.opened_s
         if session.proven.is_set() and lived_s >= _STEADY_S:
             self._backoff.reset()
         self._around.closed(session.stream)
         cause = GapCause.SILENCE if end.why is Why.SILENT else GapCause.DISCONNECT
-        self._lose(end.last_wall_ns or session.opened_wall_ns, cause, end.said)
+        self._lose(end.last_wall_ns or session.opened_wall_ns, cause, end.said, beside=beside)
         self._say_end(end)
         pause_s = self._backoff.next_s()
         return max(pause_s, 30.0) if end.why is Why.TOO_LARGE else pause_s
@@ -269,10 +282,14 @@ class LineKeeper:
 
     # -- what sessions tell --------------------------------------------------------------------
 
-    def _lose(self, from_ns: int | None, cause: GapCause, said: str) -> None:
+    def _lose(
+        self, from_ns: int | None, cause: GapCause, said: str, *, beside: Session | None = None
+    ) -> None:
         """Open a hole for every topic of the line."""
         start_ns = self._first_try_ns if from_ns is None else from_ns
         for one in self.line.subscriptions:
+            if beside is not None and beside.is_proven(one.topic):
+                continue
             for channel in one.channels:
                 self._around.gaps.open(channel, self._place(channel, one), start_ns, cause, said)
 
@@ -314,6 +331,21 @@ class LineKeeper:
     def _place(self, channel: str, one: Subscription) -> str:
         """Name what a hole of a topic hides: the whole venue, if all of the channel is here."""
         return "*" if self._around.whole_venue(channel) else one.raw_symbol
+
+
+async def _first_of(
+    runner: "asyncio.Task[SessionEnd]",
+    old_runner: "asyncio.Task[SessionEnd]",
+    proven: asyncio.Event,
+) -> None:
+    """Wait until a successor is over or proven, or the old session is over."""
+    if old_runner.done():
+        return
+    task = asyncio.create_task(proven.wait())
+    try:
+        await asyncio.wait({runner, old_runner, task}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()
 
 
 def _request_pace(rules: StreamRules) -> Pace:

@@ -17,13 +17,25 @@ SILENT_SOCKET_S: Final = 20.0
 _STALL_LEAST_S: Final = 45.0
 _UNLIKELY: Final = 14.0  # e^-14 is a millionth: a busy topic does not pause so long by chance
 _MEMORY_S: Final = 300.0  # what was heard counts for so long
+_KNOWN_S: Final = 60.0  # what flowed for less than that promises nothing
+_LONGER: Final = 3.0  # than any pause of about the last hour
+_PAUSES_S: Final = 3600.0
 
 
 @final
 class Beat:
     """When one topic was last heard, and how often it usually is."""
 
-    __slots__ = ("_heard", "acked_s", "last_s", "last_wall_ns", "sent_s", "subscription")
+    __slots__ = (
+        "_first_s",
+        "_heard",
+        "_longest_s",
+        "acked_s",
+        "last_s",
+        "last_wall_ns",
+        "sent_s",
+        "subscription",
+    )
 
     def __init__(self, subscription: Subscription, sent_s: float) -> None:
         self.subscription = subscription
@@ -31,13 +43,18 @@ class Beat:
         self.acked_s: float | None = None
         self.last_s: float | None = None
         self.last_wall_ns: int | None = None
+        self._first_s: float | None = None
         self._heard = 0.0  # frames within the memory, exponentially forgotten
+        self._longest_s = 0.0  # pause between two of them, forgotten more slowly
 
     def hear(self, now_s: float, wall_ns: int) -> None:
         """Note application data."""
         if self.last_s is not None:
             age_s = now_s - self.last_s
             self._heard *= math.exp(-age_s / _MEMORY_S)
+            self._longest_s = max(age_s, self._longest_s * math.exp(-age_s / _PAUSES_S))
+        else:
+            self._first_s = now_s
         self._heard += 1.0
         self.last_s, self.last_wall_ns = now_s, wall_ns
 
@@ -52,12 +69,14 @@ class Beat:
         limit_s = self.subscription.silent_after_s
         if limit_s is not None:
             return age_s > limit_s
-        if "liquidations" in self.subscription.channels or self.last_s is None:
+        if "liquidations" in self.subscription.channels:
+            return False
+        if self.last_s is None or self._first_s is None or self.last_s - self._first_s < _KNOWN_S:
             return False
         # How likely such a pause is after so many frames in the memory, their rate being unknown:
-        # (memory / (memory + pause)) ^ frames. Few frames, or a burst long ago, promise nothing.
+        # (memory / (memory + pause)) ^ frames. Trades come in clumps, so the pauses count as well.
         surprise = self._heard * math.log1p(age_s / _MEMORY_S)
-        return age_s > _STALL_LEAST_S and surprise > _UNLIKELY
+        return age_s > max(_STALL_LEAST_S, _LONGER * self._longest_s) and surprise > _UNLIKELY
 
 
 @final

@@ -199,11 +199,19 @@ class Session:
 
     def book_topics(self, raw_symbol: str) -> list[Subscription]:
         """Find the topics that carry the book of an instrument."""
+        return self.topics(Channel.DEPTH, raw_symbol)
+
+    def topics(self, channel: str, raw_symbol: str) -> list[Subscription]:
+        """Find the topics that carry a channel of an instrument."""
         return [
             one
             for one in self._wanted.values()
-            if Channel.DEPTH in one.channels and one.raw_symbol == raw_symbol
+            if channel in one.channels and one.raw_symbol == raw_symbol
         ]
+
+    def is_proven(self, topic: str) -> bool:
+        """Tell whether a topic is proven to flow here."""
+        return topic in self._wanted and topic not in self._unproven
 
     def is_waiting(self, channel: str) -> bool:
         """Tell whether a topic of a channel is still to be proven, beside those known to fail."""
