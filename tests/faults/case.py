@@ -13,7 +13,7 @@ from tests.live.fake_venue import FakeVenue
 from tests.live.rig import SYMBOLS
 from tests.live.watch_rig import Watch, watch
 
-__all__ = ["ELSEWHERE", "FAULTS", "GROUPS", "Case", "case", "elsewhere", "run"]
+__all__ = ["ELSEWHERE", "FAULTS", "GROUPS", "Case", "Script", "case", "elsewhere", "run"]
 
 Script = Callable[[Watch, FakeVenue], Awaitable[None]]
 Check = Callable[[Watch, FakeVenue], None]

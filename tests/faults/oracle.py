@@ -20,6 +20,7 @@ from tests.live.watch_rig import Watch
 
 __all__ = ["Leave", "inside", "judge", "missed", "seen_keys"]
 
+_ON_ITS_WAY_S = 0.1
 _EDGE_NS = 2 * SECOND_NS  # a canary interval, and the way of a frame
 _CHANNELS: dict[type[Event], str] = {Liquidation: "liquidations", Trade: "trades"}
 _UP = {HealthState.LIVE, HealthState.THROTTLED}
@@ -58,8 +59,12 @@ def seen_keys(whole: Watch, venue: str) -> Counter[EventKey]:
 
 
 def missed(whole: Watch, venue: str, settle_s: float = 10.0) -> list[Sent]:
-    """List trades and forced closes that happened and are not stored."""
+    """List trades and forced closes that happened and are not stored.
+
+    What was still on its way when the watcher was stopped is none of them.
+    """
     stored = seen_keys(whole, venue)
+    ends_s = whole.bench.loop.time() - _ON_ITS_WAY_S
     lost = []
     for sent in whole.rig.world.happened:
         if sent.venue != venue or type(sent.event) not in _CHANNELS:
@@ -67,7 +72,7 @@ def missed(whole: Watch, venue: str, settle_s: float = 10.0) -> list[Sent]:
         key = sent.key
         if stored[key]:
             stored[key] -= 1
-        elif sent.at_s > BEGIN_S + settle_s:
+        elif BEGIN_S + settle_s < sent.at_s < ends_s:
             lost.append(sent)
     return lost
 
@@ -112,6 +117,10 @@ def _once(whole: Watch, venue: str, leave: Leave) -> None:
         for frame in session.delivered:
             for sent in frame.events if frame.replayed else ():
                 happened[sent.key] = max(1, happened[sent.key])
+    if leave.may_alter:  # what an altered frame says was said, true or not
+        frames = [one for session in whole.rig[venue].sessions for one in session.delivered]
+        for said in whole.rig[venue].read(one.data for one in frames if one.altered):
+            happened.update(map(event_key, said.events))
     for event in whole.final.events:  # the same over REST: what trades were made before our start
         if event.venue == venue and event.venue_ns is not None and event.venue_ns < START_NS:
             happened[event_key(event)] = max(1, happened[event_key(event)])

@@ -6,12 +6,13 @@ A transport (in memory or over loopback) knocks, opens a session and carries fra
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, final
 
 from msgspec import Struct
 
 from airpocket.market.events import Event
+from airpocket.market.wire import Decoded
 from airpocket.venues.register import open_wire
 from tests.live.faults import Faults, Kind, Parcel
 from tests.live.ledger import Delivery, Sent
@@ -351,6 +352,11 @@ class FakeVenue:
     def encode(self, events: Sequence[Event]) -> list[bytes]:
         """Write events as the venue does."""
         return self.wire.encode(events)
+
+    def read(self, frames: Iterable[bytes]) -> list[Decoded]:
+        """Read frames as a connection would that hears nothing else."""
+        wire = open_wire(self.name, self.world.catalogues[self.name])
+        return [wire.decode(data) for data in frames]
 
     def listing_changed(self, raw_symbol: str) -> None:
         """Take note that an instrument was listed or delisted (called by the world)."""

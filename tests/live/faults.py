@@ -262,6 +262,26 @@ class Faults:
 
         return self._filter("shuffle", scatter, for_s, None)
 
+    def delay_first(
+        self, seconds: float, *, pattern: str = "*", for_s: float | None = None
+    ) -> Fault:
+        """F19: the first frame of a subscription (the snapshot of a book) comes behind others."""
+        began_s = self._venue.loop.time()
+        begun: set[tuple[int, str, float]] = set()
+
+        def detain(fault: Fault, parcel: Parcel) -> Iterable[Parcel]:
+            topic, session = parcel.topic, parcel.session
+            key = (session.number, topic, session.topics.get(topic, 0.0))
+            wanted = parcel.kind is Kind.PUSH and fnmatchcase(topic, pattern)
+            if not wanted or key in begun or key[2] < began_s:
+                return (parcel,)
+            begun.add(key)
+            fault.fired += 1
+            self._venue.loop.call_later(seconds, self._let_go, fault, [parcel])
+            return ()
+
+        return self._filter("delay_first", detain, for_s, None)
+
     def hold(self, seconds: float, *, pattern: str = "*", where: Where = None) -> Fault:
         """F24: hold the market back for a while, then send all of it at once."""
         held: list[Parcel] = []
@@ -367,12 +387,25 @@ class Faults:
     ) -> Fault:
         """F29, F36: a field vanishes."""
 
-        def without(parcel: Parcel, turn: int) -> bytes:
-            if not fnmatchcase(parcel.topic, pattern):
-                return parcel.data
-            return spoiling.without(parcel.data, field)
+        def without(data: bytes) -> bytes:
+            return spoiling.without(data, field)
 
-        return self._spoil("withdraw", every, without, True, for_s)
+        return self.rewrite(without, every=every, pattern=pattern, for_s=for_s)
+
+    def rewrite(
+        self,
+        spell: Callable[[bytes], bytes],
+        *,
+        every: int = 1,
+        pattern: str = "*",
+        for_s: float | None = None,
+    ) -> Fault:
+        """F29: frames of some topics are written otherwise."""
+
+        def other(parcel: Parcel, turn: int) -> bytes:
+            return spell(parcel.data) if fnmatchcase(parcel.topic, pattern) else parcel.data
+
+        return self._spoil("rewrite", every, other, True, for_s)
 
     def hostile_numbers(self, every: int = 100, *, for_s: float | None = None) -> Fault:
         """F30: numbers that are none, or would be a machine's end, beside the good frames."""

@@ -102,9 +102,9 @@ class MarkPrice(Struct, frozen=True, gc=False, tag_field="e", tag="markPriceUpda
     symbol: Label = field(name="s")
     event_ms: TimeMs = field(name="E")
     mark_price: Price = field(name="p")
-    index_price: _PriceOrZero = field(name="i", default=0.0)
-    rate: str = field(name="r", default="")
-    due_ms: _MsOrZero = field(name="T", default=0)
+    index_price: _PriceOrZero | None = field(name="i", default=None)
+    rate: str | None = field(name="r", default=None)
+    due_ms: _MsOrZero | None = field(name="T", default=None)
     product: int | None = field(name="st", default=None)
 
 

@@ -319,10 +319,12 @@ class Teller:
 
     def _mark_price(self, message: MarkPrice, answer: Answer) -> None:
         head = self._head(message.symbol, message.event_ms * _MS, message.product, answer)
-        index = message.index_price if message.index_price >= LEAST_PRICE else None
+        index = message.index_price
+        if index is not None and index < LEAST_PRICE:
+            index = None
         answer.events.append(Mark(**head, mark_price=message.mark_price, index_price=index))
         if message.rate:  # a delivery contract says "" and due 0
-            due_ns = message.due_ms * _MS or None
+            due_ns = message.due_ms * _MS if message.due_ms else None
             if due_ns is not None and not is_plausible_ns(due_ns):
                 answer.rejected.append(f"funding of {message.symbol} due at {message.due_ms}")
                 return
