@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airpocket.errors import InputError
-from airpocket.leverage.tiers import Tier, TierTable, TierUnit, deductions, table_of
+from airpocket.leverage.tiers import (
+    Tier,
+    TierTable,
+    TierTables,
+    TierUnit,
+    deductions,
+    table_of,
+)
+from airpocket.units import ns_from_iso
 
 
 @given(
@@ -67,3 +75,57 @@ def test_captured_tiers_follow_the_recursion(data_dir: Path) -> None:
     for symbol, rows in captured.items():
         floors, rates = [row[0] for row in rows], [row[2] for row in rows]
         assert deductions(floors, rates) == pytest.approx([row[3] for row in rows]), symbol
+
+
+_TOML = """
+venue = "okx"
+[[tiers]]
+symbol = "ETH/USDT:USDT"
+unit = "contracts"
+valid_to = "2023-01-01"
+source = "notice of 2021"
+rows = [[0, 3000, 0.004, 0, 125], [3000, inf, 0.005, 0, 100]]
+[[tiers]]
+symbol = "ETH/USDT:USDT"
+valid_from = "2023-01-01"
+source = "notice of 2023"
+rows = [[0, 10, 0.01, 0, 50]]
+"""
+
+
+def test_dated_tables_are_read_and_found_by_day(tmp_path: Path) -> None:
+    path = tmp_path / "venue.toml"
+    path.write_text(_TOML)
+    tables = TierTables.load(path)
+    assert len(list(tables)) == 2
+    old = tables.find("ETH/USDT:USDT", ns_from_iso("2022-12-31T23:59:59Z"))
+    assert (old.unit, old.source) == (TierUnit.CONTRACTS, "notice of 2021")
+    assert old.index_at(1e9) == 1
+    assert tables.find("ETH/USDT:USDT", ns_from_iso("2023-01-01")).source == "notice of 2023"
+    assert tables.find("ETH/USDT:USDT").source == "notice of 2023"
+
+
+def test_a_symbol_without_tiers_is_refused_by_name() -> None:
+    table = TierTable("A/USDT:USDT", TierUnit.NOTIONAL, (Tier(0, 1, 0.1, 0, 10),), "x", 10**18)
+    tables = TierTables("okx", [table])
+    with pytest.raises(InputError, match="okx BTC/USDT:USDT: its tiers are not known"):
+        tables.find("BTC/USDT:USDT")
+    with pytest.raises(InputError, match="A/USDT:USDT: its tiers are not known for 2001"):
+        tables.find("A/USDT:USDT", 10**18 - 1)
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        "tiers",
+        '[[tiers]]\nsymbol = "A"\nsource = "x"\n',
+        '[[tiers]]\nsymbol = "A"\nsource = "x"\nrows = [[0, 1, 0.1]]\n',
+        '[[tiers]]\nsymbol = "A"\nsource = "x"\nrows = [[1, 2, 0.1, 0, 10]]\n',
+        '[[tiers]]\nsymbol = "A"\nsource = "x"\nunit = "bytes"\nrows = [[0, 1, 0.1, 0, 10]]\n',
+    ],
+)
+def test_a_file_with_bad_tiers_is_refused(tmp_path: Path, toml: str) -> None:
+    path = tmp_path / "venue.toml"
+    path.write_text(toml)
+    with pytest.raises(InputError, match=r"venue\.toml"):
+        TierTables.load(path)

@@ -5,15 +5,27 @@ over a position, a mark price and a table of tiers; ``venues/<venue>/rules.py`` 
 product and period.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from airpocket.errors import InputError
 from airpocket.leverage.position import Account, Position
 from airpocket.leverage.tiers import TierTable
+from airpocket.units import iso
 
-__all__ = ["Closing", "ClosingStep", "LiquidationPrice", "MarginRules", "Requirement", "Taker"]
+__all__ = [
+    "Closing",
+    "ClosingStep",
+    "Dated",
+    "LiquidationPrice",
+    "MarginRules",
+    "Requirement",
+    "Taker",
+    "rules_among",
+]
 
 
 class Requirement(Struct, frozen=True):
@@ -50,21 +62,24 @@ class ClosingStep(Struct, frozen=True):
     """One step of a liquidation.
 
     ``share`` of the position (1 is all of it) goes to ``taker`` at ``price`` (``None``: whatever
-    the book gives, down to ``limit_price`` where there is one); ``fee`` in the settle coin;
-    ``then_wait_s`` before the next look.
+    the book gives, down to ``limit_price`` where there is one); ``fee`` in the settle coin
+    (``None``: there is one, its rate is not known); ``then_wait_s`` before the next look.
     """
 
     taker: Taker
     share: float
     price: float | None = None
     limit_price: float | None = None
-    fee: float = 0.0
+    fee: float | None = 0.0
     then_wait_s: float = 0.0
     said: str = ""
 
 
 class Closing(Struct, frozen=True):
-    """What the venue does with a position at a mark price, step by step; empty: nothing."""
+    """What the venue does with a position at a mark price, step by step; empty: nothing.
+
+    Steps are tried in order, each on what the ones before it left, until the rest is compliant.
+    """
 
     steps: tuple[ClosingStep, ...]
     is_liquidatable: bool
@@ -129,3 +144,55 @@ class MarginRules(Protocol):
     def adl_score(self, position: Position, mark_price: float, account: Account | None) -> float:
         """Rank for auto-deleveraging: the higher, the earlier."""
         ...
+
+
+class Dated(Protocol):
+    """What picks a rule book: its product and its dates (half-open, ``None`` is open)."""
+
+    @property
+    def venue(self) -> str:
+        """Venue id."""
+        ...
+
+    @property
+    def product(self) -> str:
+        """Product, such as ``"usdm"``."""
+        ...
+
+    @property
+    def valid_from_ns(self) -> int | None:
+        """Since when it holds."""
+        ...
+
+    @property
+    def valid_to_ns(self) -> int | None:
+        """Until when."""
+        ...
+
+
+_Rules = TypeVar("_Rules", bound=Dated)
+
+
+def rules_among(books: Iterable[_Rules], product: str, at_ns: int | None = None) -> _Rules:
+    """Pick the rule book of a product that holds at a time (``None``: today's).
+
+    Raises
+    ------
+    InputError
+        If there is no such product, or no book for that time.
+    """
+    listed = tuple(books)
+    ours = [book for book in listed if book.product == product]
+    if not ours:
+        there = ", ".join(sorted({book.product for book in listed}))
+        raise InputError(f"{product!r} has no margin rules here: there are {there}")
+    for book in ours:
+        if at_ns is None:
+            if book.valid_to_ns is None:
+                return book
+        elif (book.valid_from_ns is None or book.valid_from_ns <= at_ns) and (
+            book.valid_to_ns is None or at_ns < book.valid_to_ns
+        ):
+            return book
+    when = "today" if at_ns is None else iso(at_ns)
+    raise InputError(f"{ours[0].venue} {product}: no rules are known for {when}")

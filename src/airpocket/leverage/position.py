@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from airpocket.errors import InputError
+from airpocket.leverage.tiers import TierTable
 from airpocket.market.events import Side
 from airpocket.market.instrument import Instrument
 
@@ -60,12 +61,28 @@ class Account(Struct, frozen=True, kw_only=True):
     """What stands behind cross positions.
 
     ``wallet`` is the balance in the settle coin, without unrealised profit; ``positions`` all that
-    share it, with the mark price of each beside it (the one asked about may have any).
+    share it, with the mark price of each beside it (the one asked about may have any; isolated ones
+    share nothing and are passed over); ``tables`` the tiers of what it holds.
     """
 
     wallet: float
     positions: tuple[tuple[Position, float], ...] = ()
+    tables: tuple[TierTable, ...] = ()
 
     def __post_init__(self) -> None:
         if not -1e18 < self.wallet < 1e18:
             raise InputError(f"account: wallet is {self.wallet!r}, not a number")
+
+    def table_of(self, position: Position) -> TierTable:
+        """Find the tiers of a position it holds.
+
+        Raises
+        ------
+        InputError
+            If they are not among its tables.
+        """
+        symbol = position.instrument.symbol
+        for table in self.tables:
+            if table.symbol == symbol:
+                return table
+        raise InputError(f"account: no tiers of {symbol} are given, so what it holds is not known")

@@ -1,13 +1,17 @@
 """Maintenance by size: a venue's tiers, with a deduction that makes them continuous, or a step."""
 
-from collections.abc import Iterable, Sequence
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
+from typing import Any, final
 
 from msgspec import Struct
 
 from airpocket.errors import InputError
+from airpocket.units import iso, ns_from_iso
 
-__all__ = ["Tier", "TierTable", "TierUnit", "deductions", "table_of"]
+__all__ = ["Tier", "TierTable", "TierTables", "TierUnit", "deductions", "table_of"]
 
 
 class TierUnit(StrEnum):
@@ -106,6 +110,92 @@ class TierTable(Struct, frozen=True):
         tier = self.tiers[self.index_at(size)]
         value = size if notional is None else notional
         return value * tier.rate - tier.deduction
+
+    def holds_at(self, at_ns: int | None) -> bool:
+        """Tell whether this table is the valid one at a time (``None``: the latest)."""
+        if at_ns is None:
+            return self.valid_to_ns is None
+        after = self.valid_from_ns is None or at_ns >= self.valid_from_ns
+        return after and (self.valid_to_ns is None or at_ns < self.valid_to_ns)
+
+
+@final
+class TierTables:
+    """The tiers of one venue, found by unified symbol and date.
+
+    Parameters
+    ----------
+    venue
+        Venue id, for messages.
+    tables
+        Several may share a symbol if their dates do not overlap.
+    """
+
+    def __init__(self, venue: str, tables: Iterable[TierTable] = ()) -> None:
+        self.venue = venue
+        self._tables: dict[str, tuple[TierTable, ...]] = {}
+        for table in tables:
+            self._tables[table.symbol] = (*self._tables.get(table.symbol, ()), table)
+
+    @classmethod
+    def load(cls, toml: Path) -> "TierTables":
+        """Read the ``[[tiers]]`` of a ``venue.toml``.
+
+        Each has ``symbol``, ``source``, ``rows`` of ``[above, up_to, rate, deduction, leverage]``,
+        ``unit`` (``"notional"`` if left out), ``valid_from`` and ``valid_to`` (ISO dates).
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or a table in it is none; the message names the symbol.
+        """
+        try:
+            parsed = tomllib.loads(toml.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise InputError(f"{toml}: not a readable venue.toml ({error})") from error
+        rows = parsed.get("tiers", ())
+        return cls(parsed.get("venue", toml.parent.name), (_table(row, toml) for row in rows))
+
+    def find(self, symbol: str, at_ns: int | None = None) -> TierTable:
+        """Find the tiers of a symbol that hold at a time (``None``: the latest).
+
+        Raises
+        ------
+        InputError
+            If none are known: another symbol's tiers are no substitute.
+        """
+        known = self._tables.get(symbol, ())
+        for table in known:
+            if table.holds_at(at_ns):
+                return table
+        if known and at_ns is not None:
+            raise InputError(f"{self.venue} {symbol}: its tiers are not known for {iso(at_ns)}")
+        there = ", ".join(sorted(self._tables)) or "none"
+        raise InputError(
+            f"{self.venue} {symbol}: its tiers are not known (there are: {there}); give a table"
+            " from the venue's own list of risk limits"
+        )
+
+    def __iter__(self) -> Iterator[TierTable]:
+        for tables in self._tables.values():
+            yield from tables
+
+
+def _table(row: dict[str, Any], toml: Path) -> TierTable:
+    symbol = row.get("symbol")
+    try:
+        dates = [row.get(name) for name in ("valid_from", "valid_to")]
+        begins, ends = (None if date is None else ns_from_iso(str(date)) for date in dates)
+        return TierTable(
+            row["symbol"],
+            TierUnit(row.get("unit", "notional")),
+            tuple(Tier(*map(float, line)) for line in row["rows"]),
+            row["source"],
+            begins,
+            ends,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{toml}: the tiers of {symbol!r} cannot be used ({error})") from error
 
 
 def deductions(floors: Sequence[float], rates: Sequence[float]) -> tuple[float, ...]:
