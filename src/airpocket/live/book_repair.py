@@ -9,7 +9,7 @@ __all__ = ["BookRepair"]
 
 _FIRST_S: Final = 5.0
 _CAP_S: Final = 30.0  # a book is whole again within half a minute of the end of its trouble
-_CALM_S: Final = 600.0  # a book that was whole for so long begins with the shortest pause again
+_CALM_S: Final = 60.0  # a book that was not asked for so long begins with no pause again
 
 
 @final

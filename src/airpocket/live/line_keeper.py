@@ -19,7 +19,7 @@ from airpocket.live.receiver import Receiver
 from airpocket.live.session import Session, SessionEnd, SessionEvents, Why
 from airpocket.live.transport import ConnectError, ConnectFault, Transport
 from airpocket.market.events import Gap, GapCause
-from airpocket.market.stream import Line, StreamRules, Subscription
+from airpocket.market.stream import Channel, Line, StreamRules, Subscription
 
 __all__ = ["LineKeeper", "LineState", "LineStatus", "Surroundings"]
 
@@ -299,6 +299,8 @@ class LineKeeper:
             places = {one.raw_symbol: None, self._place(channel, one): None}
             if one.raw_symbol != "*" and self._waits(channel):
                 places.pop("*", None)  # the hole of the whole channel ends with its last topic
+            if channel == Channel.DEPTH and self._lacks(one.raw_symbol):
+                places.pop(one.raw_symbol)  # that of a book ends with its snapshot
             for place in places:
                 ended = self._around.gaps.close(channel, place, wall_ns)
                 if ended is not None:
@@ -308,6 +310,11 @@ class LineKeeper:
         """Tell whether a topic of a channel is still to be proven."""
         session = self._successor or self._session
         return session is not None and session.is_waiting(channel)
+
+    def _lacks(self, raw_symbol: str) -> bool:
+        """Tell whether a book is broken."""
+        session = self._successor or self._session
+        return session is not None and session.is_broken(raw_symbol)
 
     def _stalled(self, one: Subscription, last_wall_ns: int | None, said: str) -> None:
         session = self._successor or self._session
