@@ -296,6 +296,8 @@ class TestClocks:
         told = alerts(follow(stepped, follower))
         assert [one.stage for one in told][:1] == [Stage.OPEN]
         assert len({one.alert_id for one in told}) == len({one.alert_id for one in alerts(SAID)})
+        if step_s < 0:
+            assert (follower.late, follower.clock_offsets_ns()) == ({}, {}), "now is not set back"
         assert follower.late["bybit"] < 300 * 4 / 3
         calm = [
             feed(

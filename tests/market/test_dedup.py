@@ -206,6 +206,10 @@ def test_within_its_memory_nothing_is_forgotten() -> None:
     last_minute = [one for one in spread if one.venue_ns > spread[-1].venue_ns - MINUTE_NS]  # type: ignore[operator]
     assert len(last_minute) == 6000
     assert guarded.fresh("two", last_minute) == ()
+    marks = [mark(number) for number in range(200)]
+    steady = Dedup(state_span_ns=30 * SECOND_NS)
+    assert len(steady.fresh("one", marks)) == 200
+    assert steady.fresh("two", marks[-30:]) == ()
 
 
 def test_a_closed_connection_is_forgotten_its_events_are_not() -> None:
