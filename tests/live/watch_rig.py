@@ -20,8 +20,8 @@ from airpocket.live.reading import Reader
 from airpocket.live.rest import Rest, rest_rules
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
 from airpocket.market.events import Event, Gap, Health, HealthState
-from airpocket.market.wire import Frame
 from airpocket.market.stream import Line
+from airpocket.market.wire import Frame
 from airpocket.store.state import State
 from airpocket.store.tape import TapeReader
 from airpocket.store.tapes import Tapes
@@ -55,6 +55,7 @@ class Watch:
         depth: bool = False,
         rest: bool = False,
         commit_s: float = 2.0,
+        more_lines: Callable[[Sequence[Line]], Sequence[Line]] = lambda _: (),
     ) -> None:
         self.rig = rig
         self.bench = rig.bench
@@ -91,7 +92,7 @@ class Watch:
         )  # fmt: skip
         self.watcher = Watcher(
             [
-                _venue(rig, name, depth=depth, rest=self.rests.get(name))
+                _venue(rig, name, depth=depth, rest=self.rests.get(name), more_lines=more_lines)
                 for name in rig.venues
             ],
             transport=rig.transport, tapes=self.tapes, reader=Reader(), follower=Follower(),
@@ -160,12 +161,20 @@ def kept(tapes: Tapes) -> Kept:
     return found
 
 
-def _venue(rig: Rig, name: str, *, depth: bool, rest: Rest | None) -> VenueToFollow:
+def _venue(
+    rig: Rig,
+    name: str,
+    *,
+    depth: bool,
+    rest: Rest | None,
+    more_lines: Callable[[Sequence[Line]], Sequence[Line]],
+) -> VenueToFollow:
     rules = register.open_streams(name)
     catalogue = register.catalogue_of(name)
     symbols = tuple(market.instrument.raw_symbol for market in rig.world.of_venue(name))
     instruments = [row for row in catalogue if row.raw_symbol in symbols]
     lines = rules.lines(instruments, rig.bench.clock.wall_ns(), depth=depth)
+    lines = (*lines, *more_lines(lines))
     return VenueToFollow(
         rules, lines, catalogue, symbols, is_throttled=name in {"binance", "okx"}, rest=rest
     )
@@ -179,14 +188,20 @@ def watch(
     depth: bool = False,
     rest: bool = False,
     commit_s: float = 2.0,
+    more_lines: Callable[[Sequence[Line]], Sequence[Line]] = lambda _: (),
     **options: Any,
 ) -> tuple[Watch, _T]:
-    """Run a script beside a watcher; the watcher is stopped as a person would stop it."""
+    """Run a script beside a watcher; the watcher is stopped as a person would stop it.
+
+    ``more_lines`` gives lines of a venue that are followed beside those it plans.
+    """
 
     async def main(bench: virtual.Bench) -> tuple[Watch, _T]:
         rig = Rig(bench, symbols, depth=depth, **options)
         with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
-            whole = Watch(rig, Path(folder), depth=depth, rest=rest, commit_s=commit_s)
+            whole = Watch(
+                rig, Path(folder), depth=depth, rest=rest, commit_s=commit_s, more_lines=more_lines
+            )
             task = asyncio.create_task(whole.watcher.run())
             try:
                 told = await script(whole)
