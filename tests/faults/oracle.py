@@ -1,13 +1,14 @@
 """The pass rule of every fault.
 
 O1 complete · O2 once · O3 gaps marked · O4 no false market alert · O5 recovers · O6 bounded ·
-O7 nothing thrown away unseen.
+O7 nothing thrown away unseen · and the tape says, byte for byte, what the watcher said.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from airpocket.alerts.alert import Signal
@@ -51,6 +52,7 @@ def judge(whole: Watch, venue: str, leave: Leave | None = None) -> None:
     _recovered(whole, venue, leave)
     _bounded(whole, leave)
     _nothing_unseen(whole, venue)
+    _replays(whole)
 
 
 def seen_keys(whole: Watch, venue: str) -> Counter[EventKey]:
@@ -166,3 +168,10 @@ def _nothing_unseen(whole: Watch, venue: str) -> None:
     tally = whole.watcher.pipeline.tally.get(venue, Tally())
     assert whole.frames_kept[venue] == tally.frames - tally.refused, "O7: a frame is not on tape"
     assert len(whole.quarantined) >= min(1, tally.rejected), "O7: a rejection has no reason"
+
+
+def _replays(whole: Watch) -> None:
+    """Hold what was said live against what the tape says: the same bytes."""
+    live = [msgspec.json.encode(one) for one in whole.said]
+    again = [msgspec.json.encode(one) for one in whole.final.said]
+    assert live == again, "the tape says something else than the watcher did"
