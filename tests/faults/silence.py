@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -140,8 +141,15 @@ async def _silent_class(whole: Watch, venue: FakeVenue) -> None:
     world = whole.rig.world
     await asyncio.sleep(40)
     whole.note("evidence")
-    if venue.name != "hyperliquid":
-        world.cascade(0.0, count=300 if venue.name != "binance" else 800, seconds=20.0)
+    if venue.name == "binance":  # says nothing of its open interest: others must tell
+        for other in ("bybit", "okx"):
+            force = partial(world.liquidate, other, SYMBOLS[other][0], usd=2_000.0)
+            for number in range(700):
+                world.after(number * 0.04, force)
+        for number in range(10):
+            world.after(number * 3.0, partial(world.liquidate, "binance", "BTCUSDT", usd=2_000.0))
+    elif venue.name != "hyperliquid":
+        world.cascade(0.0, seconds=20.0)
     await asyncio.sleep(150)  # no new evidence comes: what was proven stands
     whole.note("off")
     fault.end()
@@ -299,7 +307,7 @@ async def _one_stalls(whole: Watch, venue: FakeVenue) -> None:
     await asyncio.sleep(120)
     whole.note("on")
     fault = venue.faults.mute(topic(venue.name, _eth(venue.name)))
-    await asyncio.sleep(100)
+    await asyncio.sleep(70)
     whole.note("off")
     fault.end()
     await asyncio.sleep(70)

@@ -116,3 +116,19 @@ def test_an_answer_to_an_end_settles_nothing() -> None:
         assert asking.refused == {}
 
     _asked(script)
+
+
+def test_what_is_refused_is_asked_for_soon_and_then_less_and_less_often() -> None:
+    async def script(asking: Asking) -> None:
+        asking.begin(TOPICS[:1])
+        for second in range(3_600):
+            await asyncio.sleep(1)
+            asking.settle(Answer(reason="bad"), WANTED)
+            asking.look({TOPICS[0].topic: TOPICS[0]})
+            if second == 12:
+                times.append(len(asking.refused))
+
+    times: list[int] = []
+    asked = len(_asked(script))
+    assert times == [1]
+    assert 14 <= asked <= 18

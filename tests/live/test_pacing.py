@@ -72,6 +72,28 @@ def test_who_is_in_a_hurry_waits_for_short_windows_only() -> None:
     assert times[-1] <= 3.0
 
 
+def test_who_is_refused_for_haste_comes_one_at_a_time() -> None:
+    async def main(_: virtual.Bench) -> list[float]:
+        pace, loop, times = Pace((10, 1.0)), asyncio.get_running_loop(), []
+        begun_s = loop.time()
+
+        async def one() -> None:
+            await pace.turn()
+            times.append(loop.time() - begun_s)
+            if len(times) < 4:
+                pace.rest(30.0)
+            else:
+                pace.go_on()
+
+        pace.rest(30.0)
+        await asyncio.gather(*(one() for _ in range(6)))
+        return times
+
+    times = virtual.run(main)
+    assert times[:4] == [30.0, 60.0, 90.0, 120.0]
+    assert times[5] - times[3] <= 15.0
+
+
 def test_pauses_grow_to_the_cap_and_never_stop() -> None:
     pauses = Backoff(random.Random(0))
     told = [pauses.next_s() for _ in range(200)]

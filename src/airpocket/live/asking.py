@@ -13,7 +13,8 @@ __all__ = ["ACK_S", "Asking", "Settled"]
 ACK_S: Final = 8.0
 """How long a request may wait for its answer before it is made again."""
 
-_ASK_AGAIN_S: Final = 300.0  # a refused topic may be listed meanwhile
+_REFUSED_FIRST_S: Final = 8.0  # a refusal may be a passing fault
+_REFUSED_CAP_S: Final = 300.0  # or the topic may be listed later
 
 
 class Settled(NamedTuple):
@@ -56,7 +57,7 @@ class Asking:
         self._queued = asyncio.Event()
         self._next_id = 1
         self._ended: set[str] = set()
-        self.refused: dict[str, float] = {}
+        self.refused: dict[str, tuple[float, float]] = {}  # topic -> (asked again at, pause after)
 
     def begin(self, topics: Iterable[Subscription]) -> None:
         """Ask for topics."""
@@ -144,8 +145,8 @@ class Asking:
                 self._add(is_subscribe=True, topics=[one])
             return Settled([], [], "")
         fresh = [one for one in topics if one.topic not in self.refused]
-        for one in topics:
-            self.refused[one.topic] = self._loop.time()
+        for one in fresh:
+            self.refused[one.topic] = self._loop.time() + _REFUSED_FIRST_S, 2.0 * _REFUSED_FIRST_S
         return Settled([], fresh, answer.reason)
 
     def look(self, unproven: dict[str, Subscription]) -> None:
@@ -157,7 +158,7 @@ class Asking:
                 if request.is_subscribe:
                     lost = [one for one in request.topics if one.topic in unproven]
                     self._add(is_subscribe=True, topics=lost)
-        for topic, refused_s in list(self.refused.items()):
-            if now_s - refused_s > _ASK_AGAIN_S and topic in unproven:
-                self.refused[topic] = now_s
+        for topic, (due_s, pause_s) in list(self.refused.items()):
+            if now_s >= due_s and topic in unproven:
+                self.refused[topic] = now_s + pause_s, min(2.0 * pause_s, _REFUSED_CAP_S)
                 self._add(is_subscribe=True, topics=[unproven[topic]])

@@ -25,6 +25,7 @@ __all__ = ["LineKeeper", "LineState", "LineStatus", "Surroundings"]
 
 _T = TypeVar("_T")
 _BLOCKED_STATUS: Final = frozenset({401, 403, 451})
+_TOO_OFTEN: Final = frozenset({418, 429})
 _BLOCKED_FIRST_S: Final = 60.0
 _STEADY_S: Final = 10.0  # a session that lived so long and was proven begins the back-off anew
 
@@ -157,6 +158,7 @@ class LineKeeper:
         connection = await around.transport.connect(
             self.line.url, frame_bytes_most=around.rules.limits.frame_bytes_most
         )
+        around.connects.go_on()
         self._opened += 1
         # The moment tells apart the sessions of two runs on one tape.
         stream = f"{self.line.route}#{around.next_serial()}@{around.wall_ns() // 1_000_000_000}"
@@ -172,6 +174,8 @@ class LineKeeper:
         """Say why there is no connection, and how long to wait."""
         blocked = error.fault is ConnectFault.TLS or error.status in _BLOCKED_STATUS
         pause_s = self._backoff.next_s(status=error.status, retry_after_s=error.retry_after_s)
+        if error.status in _TOO_OFTEN:
+            self._around.connects.rest(pause_s)  # it is our address that is refused, not this line
         if blocked:
             pause_s = max(pause_s, _BLOCKED_FIRST_S * self._around.rng.uniform(1.0, 1.2))
         if self._session is None:

@@ -11,11 +11,15 @@ __all__ = ["Backoff", "Pace"]
 _STATUS_FIRST_S: Final = 5.0
 _BANNED_S: Final = 120.0
 _SHORT_S: Final = 60.0
+_ONE_AT_A_TIME_S: Final = 15.0
 
 
 @final
 class Pace:
     """Lets callers through at most so often; who comes too early waits, in order.
+
+    A server that refuses because we come too often (:meth:`rest`) is left alone by all of them,
+    and then tried by one at a time, until it takes one (:meth:`go_on`).
 
     Parameters
     ----------
@@ -31,17 +35,31 @@ class Pace:
         self._windows = tuple((most, within_s) for most, within_s in windows if most > 0)
         self._passed: deque[float] = deque(maxlen=max((most for most, _ in windows), default=1))
         self._turn = asyncio.Lock()
+        self._rests_until_s: float | None = None
+
+    def rest(self, pause_s: float) -> None:
+        """Let nobody through for a while."""
+        until_s = asyncio.get_running_loop().time() + pause_s
+        self._rests_until_s = max(until_s, self._rests_until_s or until_s)
+
+    def go_on(self) -> None:
+        """End the rest: one was taken."""
+        self._rests_until_s = None
 
     async def turn(self) -> None:
         """Wait until one more is allowed, and count it."""
-        if not self._windows:
+        if not self._windows and self._rests_until_s is None:
             return
         async with self._turn:
             loop = asyncio.get_running_loop()
             pause_s = self._pause_s(loop.time())
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
+            while (left_s := (self._rests_until_s or 0.0) - loop.time()) > 0:  # noqa: ASYNC110 - grows
+                await asyncio.sleep(left_s)
             self._passed.append(loop.time())
+            if self._rests_until_s is not None:
+                self._rests_until_s = loop.time() + _ONE_AT_A_TIME_S
 
     async def hurry(self) -> None:
         """Wait for the short windows only, before others: what must not wait for an hour's."""
