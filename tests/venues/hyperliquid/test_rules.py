@@ -242,6 +242,15 @@ def test_cross_equity_is_maintenance_of_all_at_the_price(
 
 
 @given(qty=st.floats(0.01, 5e3), side=sides, low=st.integers(2, 39))
+def test_raw_dollars_say_the_same_as_margin_and_entry(qty: float, side: Side, low: int) -> None:
+    position = long(qty, 1e5, margin=qty * 1e5 / low, side=side)
+    raw = qty * 1e5 / low - position.sign * qty * 1e5
+    price = PERP.liquidation_price(position, BTC_TIERS).price
+    found = rules.price_from_raw(position.sign * qty, raw, BTC_TIERS)
+    assert found == (None if price is None else pytest.approx(price, rel=1e-9))
+
+
+@given(qty=st.floats(0.01, 5e3), side=sides, low=st.integers(2, 39))
 def test_more_leverage_and_less_margin_are_taken_sooner(qty: float, side: Side, low: int) -> None:
     prices = [
         PERP.liquidation_price(

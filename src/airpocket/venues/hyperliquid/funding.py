@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from airpocket.errors import InputError
+from airpocket.leverage.marks import premium_of
 
 __all__ = [
     "CAP_PER_HOUR",
@@ -78,8 +79,7 @@ def premium(prices: ImpactPrices) -> float:
     oracle = prices.oracle
     if prices.is_hip3:
         return 0.5 * (prices.impact_bid + prices.impact_ask) / oracle - 1
-    above, below = max(prices.impact_bid - oracle, 0.0), max(oracle - prices.impact_ask, 0.0)
-    return (above - below) / oracle
+    return premium_of(prices.impact_bid, prices.impact_ask, oracle)
 
 
 def funding_rate(mean_premium: float, interest_8h: float = INTEREST_8H) -> FundingRate:
