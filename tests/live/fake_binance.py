@@ -65,6 +65,7 @@ class FakeBinance:
     funding_with_mark: Final = True
 
     def __init__(self, venue: FakeVenue) -> None:
+        self.lifetime_s = _LIFETIME_S
         self._venue = venue
         self._knocks = Gate(*_CONNECTIONS)
         self._waiting: dict[str, Said] = {}  # latest forced order of each symbol in this second
@@ -124,7 +125,7 @@ class FakeBinance:
 
     def keep(self, session: Session, now_s: float) -> float:
         """Ping each 3 minutes, close after 10 without a pong, and after 24 h."""
-        ends_s = session.opened_s + _LIFETIME_S
+        ends_s = session.opened_s + self.lifetime_s
         if now_s >= ends_s - 1e-6:
             session.close(1001, "24 hours are over")
             return now_s

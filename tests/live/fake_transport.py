@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final, final
 from urllib.parse import urlsplit
 
+from airpocket.live.sockets import HANDSHAKE_S
 from airpocket.live.transport import ClosedError, ConnectError, ConnectFault, Connection
 from tests.live.fake_venue import FakeVenue, Refusal, Session
 from tests.live.ledger import Delivery
@@ -93,9 +94,12 @@ class FakeTransport:
         if venue is None:
             raise ConnectError(ConnectFault.DNS, f"{url}: its name cannot be resolved")
         what, seconds = venue.faults.handshake() or ("", 0.0)
-        if what == "hang":
-            await asyncio.get_running_loop().create_future()
-        await asyncio.sleep(4 * self.latency_s + (seconds if what == "delay" else 0.0))
+        answer_s = 4 * self.latency_s + (seconds if what == "delay" else 0.0)
+        if what == "hang" or answer_s > HANDSHAKE_S:
+            await asyncio.sleep(HANDSHAKE_S)
+            said = f"{url}: timed out, no websocket within {HANDSHAKE_S:g} s"
+            raise ConnectError(ConnectFault.TIMEOUT, said)
+        await asyncio.sleep(answer_s)
         if what in _FAULTS:
             fault, said = _FAULTS[what]
             raise ConnectError(fault, f"{url}: {said}")
