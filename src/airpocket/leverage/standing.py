@@ -8,7 +8,7 @@ from airpocket.leverage.solving import Leg, leg_of
 from airpocket.leverage.tiers import TierTable, TierUnit
 from airpocket.leverage.values import margin_of, profit_at, value_at
 
-__all__ = ["Standing", "behind_of", "legs_of", "maintenance_at", "stand"]
+__all__ = ["Standing", "behind_of", "legs_of", "maintenance_at", "stand", "tier_at"]
 
 
 class Standing(Struct, frozen=True):
@@ -37,6 +37,18 @@ class Standing(Struct, frozen=True):
         return self.equity <= 0
 
 
+def tier_at(position: Position, price: float, table: TierTable) -> int:
+    """Find the tier of a position at a price, by its contracts or its value.
+
+    Raises
+    ------
+    InputError
+        If the position lies beyond the last tier.
+    """
+    by_size = table.unit is TierUnit.CONTRACTS
+    return table.index_at(position.qty_raw if by_size else value_at(position, price))
+
+
 def maintenance_at(
     position: Position, price: float, table: TierTable, fee_rate: float = 0.0
 ) -> tuple[float, int]:
@@ -48,7 +60,7 @@ def maintenance_at(
         If the position lies beyond the last tier.
     """
     value = value_at(position, price)
-    index = table.index_at(position.qty_raw if table.unit is TierUnit.CONTRACTS else value)
+    index = tier_at(position, price, table)
     tier = table.tiers[index]
     return value * (tier.rate + fee_rate) - tier.deduction, index
 

@@ -319,7 +319,7 @@ def test_leverage_above_the_tier_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("wrong", [BTC_COIN, contract("okx")])
 def test_positions_of_other_products_are_refused(wrong: Any) -> None:
-    with pytest.raises(InputError, match="these are the rules of binance usdm"):
+    with pytest.raises(InputError, match="these are the rules of binance for linear"):
         USDM.maintenance_margin(held(wrong, 1, 1.0, 100.0, leverage=2), 100.0, flat(0.01))
 
 

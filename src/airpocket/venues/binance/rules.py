@@ -20,6 +20,7 @@ from airpocket.leverage.margin import (
     rules_among,
 )
 from airpocket.leverage.marks import FundingInput, MarkInput, funding_rate, median_mark
+from airpocket.leverage.opening import initial_margin_of, refuse_others
 from airpocket.leverage.position import Account, MarginMode, Position
 from airpocket.leverage.solving import kept_share, solve_price
 from airpocket.leverage.standing import behind_of, legs_of, maintenance_at, stand
@@ -85,16 +86,7 @@ class FuturesRules(Struct, frozen=True, kw_only=True):
             If the leverage is unknown or above what the tier of that value allows.
         """
         self._check(position)
-        value = value_at(position, position.entry_price)
-        index = tiers.index_at(value)
-        most = tiers.tiers[index].leverage_most
-        if position.leverage is None or position.leverage > most:
-            raise InputError(
-                f"{self.rule_id}: a leverage of {position.leverage} is not within 1 to {most:g}"
-                f" for a value of {value:g} {position.instrument.symbol} ({tiers.source})"
-            )
-        rate = 1 / position.leverage
-        return Requirement(value * rate, position.instrument.settle, rate, index)
+        return initial_margin_of(position, tiers, self.rule_id)
 
     def maintenance_margin(
         self, position: Position, mark_price: float, tiers: TierTable
@@ -200,13 +192,7 @@ class FuturesRules(Struct, frozen=True, kw_only=True):
         return funding_rate(given, by_interval=self.funding_by_interval)
 
     def _check(self, position: Position) -> None:
-        instrument = position.instrument
-        if instrument.venue != self.venue or instrument.kind is not self.kind:
-            raise InputError(
-                f"{self.rule_id}: {instrument.venue} {instrument.symbol} is"
-                f" {instrument.kind.value}; these are the rules of {self.venue} {self.product},"
-                f" {self.kind.value} ({self.source})"
-            )
+        refuse_others(position, self.venue, self.kind, self.rule_id, self.source)
 
 
 def adl_terms(profit: float, wallet: float, margin_ratio: float) -> tuple[float, float]:
