@@ -22,6 +22,8 @@ REASONS = {
     "suspended for 600 s": "suspended",
     "clock skew of 3,600 s": "clock_skew",
     "what it sends is unreadable": "unreadable",
+    "sides contradict the price: in 9 of 10 moves …": "implausible",
+    "sizes exceed open interest: 1,010 coins of …": "implausible",
     "silent for 60 s, its canary flows": "silent",
     "timed out": "no_answer",
     "timeout": "no_answer",

@@ -35,8 +35,21 @@ def test_an_opening_says_who_since_when_and_why(cause: str) -> None:
     )  # fmt: skip
     assert said == [
         f"feed health: okx liquidations dead since 20:00 UTC: {CAUSES[cause]}",
-        "what happens there is not seen",
+        "what it says is received and not relied on"
+        if cause == "implausible"
+        else "what happens there is not seen",
         "live: binance",
+    ]
+
+
+def test_what_was_not_believed_was_no_gap() -> None:
+    said = told(
+        Stage.ALL_CLEAR, feed_venues=("okx",), feed_channel="liquidations", feed_cause="implausible",
+        feed_gap_to=ns_from_iso("2026-02-05T20:30:00Z"),
+    )  # fmt: skip
+    assert said == [
+        "feed back: okx liquidations live again, after doubt from 20:00 UTC to 20:30 UTC (30 min)",
+        "what it said meanwhile is not relied on",
     ]
 
 

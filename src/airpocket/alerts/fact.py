@@ -184,8 +184,8 @@ KINDS: Final[dict[FactName, Kind]] = {
         "Cause",
         _words(
             *("address", "certificate", "clock_skew", "disconnected", "disk_full", "forbidden"),
-            *("name_unknown", "no_answer", "rate_limited", "refused", "region", "silent"),
-            *("suspended", "test", "unavailable", "unreadable"),
+            *("implausible", "name_unknown", "no_answer", "rate_limited", "refused", "region"),
+            *("silent", "suspended", "test", "unavailable", "unreadable"),
         ),
     ),
     _N.FEED_DROPS: Kind((_U.COUNT,), "Interruptions"),

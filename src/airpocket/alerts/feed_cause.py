@@ -11,6 +11,7 @@ __all__ = ["cause_of", "channel_word"]
 _SIGNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (word, re.compile(pattern))
     for word, pattern in (
+        ("implausible", r"\bcontradict|\bexceed open interest\b"),
         ("region", r"\b451\b|\bregion\b|\bgeo-?block"),
         ("forbidden", r"\b403\b|\bforbidden\b"),
         ("certificate", r"\bcertificate\b|\btls\b|\bssl\b"),

@@ -20,6 +20,7 @@ _GAPS: Final = {
     "unreadable": GapCause.UNREADABLE,
     "silent": GapCause.SILENCE,
 }
+_DOUBTED: Final = "implausible"
 _N = FactName
 
 
@@ -31,13 +32,15 @@ class Notice:
         All that it was ever about; ``out`` those still out, ``back`` those that came back.
     ``ended_ns``
         When the last of them came back.
+    ``is_doubted``
+        Whether it flows and is not believed, so that there is no gap.
     ``changed_ns``
         Since when there is something to tell; ``None``: nothing.
     """
 
     __slots__ = (
         "alert_id", "back", "changed_ns", "channels", "drops_of", "drops_said", "ended_ns",
-        "onset_ns", "out", "sequence", "updates", "venue",
+        "is_doubted", "onset_ns", "out", "sequence", "updates", "venue",
     )  # fmt: skip
 
     def __init__(self, venue: str, name: str, onset_ns: int) -> None:
@@ -48,6 +51,7 @@ class Notice:
         self.channels: dict[str, None] = {}
         self.back: dict[str, None] = {}
         self.changed_ns: int | None = None
+        self.is_doubted = False
         self.drops_of: dict[str, int] = {}
         self.drops_said = 0
         self.sequence = self.updates = 0
@@ -104,6 +108,7 @@ def open_facts(notice: Notice, watches: Mapping[str, ChannelWatch]) -> list[Fact
         state = worse(state, one.state)
     causes = (cause_of(one.reason) for one in outages if one.state is state)
     cause = next((word for word in causes if word is not None), None)
+    notice.is_doubted = cause == _DOUBTED
     facts = [
         *_named(notice, notice.out),
         fact(_N.FEED_STATE, state.value, source=_SOURCE),
@@ -111,7 +116,7 @@ def open_facts(notice: Notice, watches: Mapping[str, ChannelWatch]) -> list[Fact
         fact(_N.FEED_DROPS, notice.drops, source=_SOURCE),
         fact(_N.FEED_GAP_FROM, notice.onset_ns, source=_SOURCE),
     ]
-    if notice.venue != OURSELVES:
+    if notice.venue != OURSELVES and not notice.is_doubted:
         usual = GapCause.SILENCE if state is HealthState.SUSPECT else GapCause.DISCONNECT
         facts.append(fact(_N.FEED_GAP, _GAPS.get(cause or "", usual).value, source=_SOURCE))
     if notice.back:
@@ -138,6 +143,8 @@ def end_facts(notice: Notice, *, cut_off: bool = False) -> list[Fact]:
         fact(_N.FEED_DROPS, notice.drops, source=_SOURCE),
         fact(_N.FEED_GAP_FROM, notice.onset_ns, source=_SOURCE),
     ]
+    if notice.is_doubted:
+        facts.append(fact(_N.FEED_CAUSE, _DOUBTED, source=_SOURCE))
     if cut_off:
         return [*facts, fact(_N.FEED_GAP, GapCause.END_OF_RECORDING.value, source=_SOURCE)]
     return [*facts, fact(_N.FEED_GAP_TO, notice.ended_ns, source=_SOURCE)]
@@ -177,6 +184,7 @@ def resumed(alert: InformationalAlert) -> Notice | None:
     notice.channels = notice.out | notice.back
     notice.drops_said = drops if isinstance(drops, int) else 0
     notice.drops_of = dict.fromkeys(out, notice.drops_said)
+    notice.is_doubted = alert.value(_N.FEED_CAUSE) == _DOUBTED
     notice.sequence = alert.sequence + 1
     notice.updates = alert.sequence
     return notice

@@ -24,6 +24,7 @@ CAUSES: Final[dict[str, str]] = {
     "disconnected": "the connection is lost",
     "disk_full": "the disk is full",
     "forbidden": "the venue refuses access (HTTP 403)",
+    "implausible": "its figures contradict each other",
     "name_unknown": "its name is not found (DNS)",
     "no_answer": "it does not answer",
     "rate_limited": "the venue limits our requests (HTTP 429)",
@@ -96,7 +97,8 @@ def _back(alert: InformationalAlert) -> str:
     end_ns = ended if isinstance(ended, int) else alert.time_ns
     lasted = say_duration(max(end_ns - alert.onset_ns, 0) // SECOND_NS * SECOND_NS)
     span = f"from {_moment(alert.onset_ns, end_ns)} to {say_clock(end_ns)}"
-    return f"feed back: {_about(alert)} live again, after a gap {span} ({lasted})"
+    what = "doubt" if _is_doubted(alert) else "a gap"
+    return f"feed back: {_about(alert)} live again, after {what} {span} ({lasted})"
 
 
 def _moment(time_ns: int, end_ns: int) -> str:
@@ -116,11 +118,19 @@ def _is_ours(alert: InformationalAlert) -> bool:
     return alert.value(_N.FEED_VENUES) == (OURSELVES,)
 
 
+def _is_doubted(alert: InformationalAlert) -> bool:
+    return alert.value(_N.FEED_CAUSE) == "implausible"
+
+
 def _unseen(alert: InformationalAlert) -> str:
+    if _is_doubted(alert):
+        return "what it says is received and not relied on"
     return "what is received is not kept" if _is_ours(alert) else "what happens there is not seen"
 
 
 def _lost(alert: InformationalAlert) -> str:
+    if _is_doubted(alert):
+        return "what it said meanwhile is not relied on"
     return (
         "what came in the gap is not kept"
         if _is_ours(alert)

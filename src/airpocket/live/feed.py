@@ -97,6 +97,7 @@ class VenueFeed:
         self._told: dict[str, tuple[HealthState, str]] = {}
         self._begun_s = self._loop.time()
         self._doubts: dict[tuple[str, str], tuple[str, float]] = {}  # and when to act again
+        self._suspicions: dict[str, str] = {}
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -168,6 +169,13 @@ class VenueFeed:
                     keeper.session.ask_again(keeper.session.topics(channel, raw_symbol))
                 else:
                     keeper.session.ripe.set()
+
+    def suspect(self, channel: str, said: str | None) -> None:
+        """Say that what a channel says is not believed, though it flows; ``None`` ends that."""
+        if said is None:
+            self._suspicions.pop(channel, None)
+        else:
+            self._suspicions[channel] = said
 
     def watched_since_ns(self, channel: str) -> int | None:
         """Tell since when a channel is watched without a hole; ``None``: it is not."""
@@ -266,6 +274,8 @@ class VenueFeed:
         gaps = self._gaps.of(channel)
         if gaps or downs:
             return HealthState.SUSPECT, gaps[0].proven_by if gaps else downs[0].said
+        if channel in self._suspicions:
+            return HealthState.SUSPECT, self._suspicions[channel]
         return None
 
     # -- books ---------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from airpocket.live.feed import VenueFeed
 from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
 from airpocket.live.pipeline import COMMIT_S, KeepsFrames, Pipeline, PipelineEvents
+from airpocket.live.plausible import Plausible
 from airpocket.live.polling import Heard, Polling
 from airpocket.live.reading import Reader
 from airpocket.live.receiver import INSTRUMENTS_STREAM, Reading
@@ -136,6 +137,7 @@ class Watcher:
             also=tuple(one.rules.venue for one in venues if not _shows_liquidations(one.lines)),
         )
         self._doubted: set[tuple[str, str, str]] = set()
+        self._plausible = Plausible()
         self.pipeline: Final = Pipeline(
             tapes, reader, follower, clock,
             PipelineEvents(
@@ -252,6 +254,7 @@ class Watcher:
         for event in reading.events:
             if isinstance(event, _TIED):
                 self._tie_out.see(event)
+                self._plausible.see(event)
                 if backfill is not None and type(event) is Trade:
                     backfill.hear(event)
 
@@ -334,6 +337,9 @@ class Watcher:
             for venue, channel, raw_symbol in self._doubted - set(verdicts):
                 self.feeds[venue].doubt(channel, None, 0, raw_symbol=raw_symbol)
             self._doubted = set(verdicts)
+            wrong = {one.venue: one.said for one in self._plausible.contradictions()}
+            for venue, feed in self.feeds.items():
+                feed.suspect(Channel.LIQUIDATIONS, wrong.get(venue))
 
     def _watched_since_ns(self, venue: str, channel: str) -> int | None:
         return self.feeds[venue].watched_since_ns(channel)
