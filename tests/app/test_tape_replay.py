@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from airpocket.alerts.alert import InformationalAlert, Stage
+from airpocket.alerts.fact import FactName
 from airpocket.alerts.saying import Said
 from airpocket.app.replay import replay
 from airpocket.app.sources import gather
@@ -239,6 +240,7 @@ class TestWhatIsWrong:
         assert "a.tape" in str(error)
         opened = [one for one in said if isinstance(one, InformationalAlert)]
         assert opened[0].stage is Stage.OPEN, "the cascade lies on the second one"
+        assert opened[0].value(FactName.VENUES_SILENT) == (), "it is heard again"
 
     def test_what_was_rejected_or_late_is_a_finding(self, tmp_path: Path) -> None:
         with TapeWriter(tmp_path / "a.tape", "a") as tape:

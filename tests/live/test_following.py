@@ -151,7 +151,7 @@ class TestTheSameBytes:
         assert written(watched(shuffled(1))) != WATCHED
 
     @FEW
-    @given(st.integers(0, len(EVENTS)), st.integers(0, 400), st.integers(0, 1500))
+    @given(st.integers(0, len(EVENTS)), st.integers(0, 400), st.integers(0, 900))
     def test_overlapped_connections_are_as_one(self, first: int, overlap: int, lag_ms: int) -> None:
         """F08, F21: the second connection repeats what the first one said, somewhat later."""
         one = [(r.local_ns, 0, r) for r in readings_of(EVENTS[: first + overlap])]
@@ -382,10 +382,12 @@ class TestFeeds:
         with_hole = follow([*READINGS[:place], hole, *READINGS[place:]])
         assert [a.stage for a in alerts(with_hole)] == [a.stage for a in alerts(SAID)]
 
-    def test_a_hole_that_has_only_just_begun_waits_for_its_bin(self) -> None:
+    @pytest.mark.parametrize("after", [1.0, 2.0, 3.0, 6.0])
+    def test_a_hole_that_has_only_just_begun_waits_for_its_bin(self, after: float) -> None:
         """Not one tick of the seconds before it may be pushed into a later bin."""
-        hole = gap("okx", 1550.0, channel="depth")
-        place = index(1550.2)
+        second = ONSET_S + after
+        hole = gap("okx", second, channel="depth")
+        place = index(second + 0.2)
         items: list[Reading | Gap] = [*READINGS[:place], hole, *READINGS[place:]]
         assert written(follow(items)) == BYTES, "it concerns nothing that is said"
 
