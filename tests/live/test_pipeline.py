@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from airpocket.alerts.saying import Said
 from airpocket.errors import TapeError
+from airpocket.live import pipeline
 from airpocket.live.following import Follower
 from airpocket.live.pipeline import Pipeline, PipelineEvents
 from airpocket.live.reading import Reader
@@ -122,6 +125,74 @@ def test_nothing_is_followed_that_is_not_durable() -> None:
 
     stage = _play(script)
     assert stage.disk == ["the disk is full", None]
+
+
+def test_the_disk_does_not_wait_for_what_is_followed_slowly() -> None:
+    async def main(bench: virtual.Bench) -> None:
+        stage = Stage(bench)
+        take = stage.follower.take
+
+        def slowly(reading: Reading) -> list[Said]:
+            bench.loop.suspend(0.001)
+            return take(reading)
+
+        stage.follower.take = slowly  # type: ignore[method-assign]
+        task = asyncio.create_task(stage.pipeline.run())
+        for number in range(5_000):
+            stage.pipeline.receive("okx", "public#1", _trade(virtual.START_NS, number))
+        await asyncio.sleep(0.5)
+        stage.pipeline.receive("okx", "public#1", PONG)
+        await asyncio.sleep(0.5)
+        assert stage.tape.safe == 5_001
+        assert stage.pipeline.waiting > 3_000
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    virtual.run(main)
+
+
+def test_the_disk_waits_when_too_much_is_to_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "BEHIND_MOST", 1_000)
+
+    async def main(bench: virtual.Bench) -> None:
+        stage = Stage(bench)
+        take = stage.follower.take
+
+        def slowly(reading: Reading) -> list[Said]:
+            bench.loop.suspend(0.01)
+            return take(reading)
+
+        stage.follower.take = slowly  # type: ignore[method-assign]
+        task = asyncio.create_task(stage.pipeline.run())
+        for number in range(3_000):
+            stage.pipeline.receive("okx", "public#1", _trade(virtual.START_NS, number))
+        await asyncio.sleep(1.0)
+        stage.pipeline.receive("okx", "public#1", PONG)
+        await asyncio.sleep(5.0)
+        assert stage.tape.safe == 3_000
+        await asyncio.sleep(30.0)
+        assert stage.tape.safe == 3_001
+        assert stage.pipeline.waiting == 0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    virtual.run(main)
+
+
+def test_a_fault_in_what_follows_ends_the_run_and_is_seen() -> None:
+    async def main(bench: virtual.Bench) -> None:
+        stage = Stage(bench)
+
+        def broken(reading: Reading) -> list[Said]:
+            raise ZeroDivisionError
+
+        stage.follower.take = broken  # type: ignore[method-assign]
+        stage.pipeline.receive("okx", "public#1", PONG)
+        with pytest.raises(ZeroDivisionError):
+            await stage.pipeline.run()
+        assert stage.tape.safe == 1
+
+    virtual.run(main)
 
 
 def test_a_full_disk_is_not_asked_twenty_times_a_second() -> None:

@@ -2,7 +2,8 @@
 
 Nothing is concluded from a frame that could still be lost: frames wait beside the tape until the
 commit that holds them has returned, and only then are they followed. So every alert can be
-recomputed from the tape, and the tape says what the watcher said.
+recomputed from the tape, and the tape says what the watcher said. The disk does not wait for the
+following, within a limit: in a rush frames are safe first and understood later.
 """
 
 import asyncio
@@ -23,12 +24,15 @@ from airpocket.live.receiver import Reading
 from airpocket.market.events import Gap, GapCause, Health, RawRef
 from airpocket.market.wire import Decoded, Frame
 
-__all__ = ["COMMIT_S", "KeepsFrames", "Pipeline", "PipelineEvents", "Tally"]
+__all__ = ["BEHIND_MOST", "COMMIT_S", "KeepsFrames", "Pipeline", "PipelineEvents", "Tally"]
+
+BEHIND_MOST: Final = 1 << 16
+"""Readings that are safe and not followed; beyond it the disk waits, and the tape's limit holds."""
 
 COMMIT_S: Final = 0.05
 """Longest time a frame waits before the disk is asked to keep it."""
 
-_SLICE: Final = 400  # readings followed before other tasks have a turn
+_SLICE: Final = 200  # readings followed before other tasks have a turn
 _NOT_KEPT: Final = Decoded(control="not_kept")
 
 
@@ -122,12 +126,14 @@ class Pipeline:
         self._events = events
         self._commit_s = commit_s
         self._executor = executor
-        self._waiting: deque[Reading | Gap] = deque()
+        self._waiting: deque[Reading | Gap] = deque()  # for a commit
+        self._safe: deque[Reading | Gap] = deque()  # to be followed
         self._overflow: dict[str, GapBook] = {}
         self._unrecorded: deque[Gap] = deque()
         self._full: set[str] = set()
         self._trouble: str | None = None
         self._work = asyncio.Event()
+        self._has_safe = asyncio.Event()
 
     # -- Receiver ------------------------------------------------------------------------------
 
@@ -185,27 +191,45 @@ class Pipeline:
 
     @property
     def waiting(self) -> int:
-        """Readings and gaps that wait for their commit."""
-        return len(self._waiting)
+        """Readings and gaps that are not followed yet."""
+        return len(self._waiting) + len(self._safe)
 
     async def run(self) -> None:
         """Commit and follow until cancelled; then :meth:`finish`."""
+        tasks = [asyncio.create_task(work) for work in (self._keep_on(), self._follow_on())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # neither ends by itself: let the fault be seen
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep_on(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
-            if not await self.step():
+            if not await self._commit():
                 self._work.set()  # the disk does not take it: again
             await asyncio.sleep(self._commit_s if self._trouble is None else 1.0)
+            while len(self._safe) > BEHIND_MOST:  # noqa: ASYNC110 - rare, and no hurry
+                await asyncio.sleep(self._commit_s)
 
-    async def step(self) -> bool:
-        """Commit once and follow what became durable; false if the disk did not take it."""
+    async def _follow_on(self) -> None:
+        while True:
+            await self._has_safe.wait()
+            await self._follow()
+
+    async def _commit(self) -> bool:
+        """Commit once; false if the disk did not take it."""
         while self._unrecorded:
             try:
                 self._tapes.record_gap(self._unrecorded[0])
             except TapeError:
                 break
             self._waiting.append(self._unrecorded.popleft())
-        safe = len(self._waiting)  # all of this is with the tape when the commit begins
+        count = len(self._waiting)  # all of this is with the tape when the commit begins
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
         try:
@@ -215,8 +239,16 @@ class Pipeline:
             return False
         self.commit_took_s = loop.time() - begun_s
         self._tell_trouble(None)
-        for number in range(1, safe + 1):
-            item = self._waiting.popleft()
+        if count:
+            self._safe.extend([self._waiting.popleft() for _ in range(count)])
+            self._has_safe.set()
+        return True
+
+    async def _follow(self) -> None:
+        """Follow all that is safe."""
+        number = 0
+        while self._safe:
+            item = self._safe.popleft()
             told = (
                 self._follower.take_gap(item)
                 if isinstance(item, Gap)
@@ -224,15 +256,17 @@ class Pipeline:
             )
             for said in told:
                 self._events.said(said)
+            number += 1
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-        return True
+        self._has_safe.clear()
 
     async def finish(self) -> bool:
         """Commit what waits, at the end; false if the disk did not take it."""
-        done = await self.step()
+        done = await self._commit()
         while done and (self._waiting or self._unrecorded):
-            done = await self.step()
+            done = await self._commit()
+        await self._follow()
         return done
 
     # -- what does not fit ---------------------------------------------------------------------
