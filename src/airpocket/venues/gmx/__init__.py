@@ -1,0 +1,1 @@
+"""GMX v2: perpetuals against a pool, closed at the oracle price."""

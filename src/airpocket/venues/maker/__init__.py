@@ -1,0 +1,1 @@
+"""Maker: what the tests of its liquidation auctions state."""

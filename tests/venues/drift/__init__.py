@@ -1,0 +1,1 @@
+"""Tests of Drift v2's rules."""

@@ -1,0 +1,1 @@
+"""Tests of GMX v2's rules."""
