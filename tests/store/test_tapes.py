@@ -146,6 +146,28 @@ class TestRestart:
         kinds = "".join("g" if isinstance(one, Gap) else "f" for one in read)
         assert kinds == "ffffffffgff"
 
+    def test_holes_that_a_dead_recorder_left_open_end_with_the_first_frame(
+        self, tmp_path: Path
+    ) -> None:
+        """Who was killed cannot close them, and who comes after does not know of them."""
+        tapes = Tapes(tmp_path, T0)
+        fill(tapes, range(3))
+        for gap in (hole(1), hole(2), hole(1, 2), hole(1, venue="bybit")):
+            tapes.record_gap(gap)
+        tapes.commit()
+        tapes.abandon()
+        told: list[Gap] = []
+        with Tapes(tmp_path, T0 + 60 * SECOND_NS, on_gap=told.append) as again:
+            fill(again, range(60, 62))
+        until_ns = T0 + 60 * SECOND_NS
+        assert [(one.channel, one.from_ns, one.to_ns) for one in told] == [
+            ("*", T0 + 2 * SECOND_NS, until_ns), ("trades", T0 + 2 * SECOND_NS, until_ns),
+        ]  # fmt: skip
+        assert holes(tmp_path)[-2:] == told
+        with Tapes(tmp_path, T0 + 70 * SECOND_NS) as later:
+            read = [one for one in later.frames_since(until_ns) if isinstance(one, Gap)]
+        assert [one.venue for one in read if one.to_ns is None] == ["bybit"], "not heard since"
+
     def test_what_was_not_committed_is_not_there(self, tmp_path: Path) -> None:
         """F44: killed; what was acknowledged is there, and only that."""
         tapes = Tapes(tmp_path, T0)

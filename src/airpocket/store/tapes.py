@@ -5,7 +5,7 @@ What it promises
     returned its reference. A new day (UTC, by ``local_ns``) begins a new tape at the next commit,
     and loses nothing. A restart on the same day appends to its tape. One process records into a
     folder at a time. Where nothing was recorded because nobody was there, a gap says so, placed
-    before the first frame after it.
+    before the first frame after it, and ends the holes that were left open.
 
 What it does not
     It has no clock and no thread, as a single tape has none. It deletes only whole tapes that it
@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self, final
 
+from msgspec.structs import replace
+
 from airpocket.errors import AirpocketError, InputError, TapeError
 from airpocket.market.events import Gap, GapCause, RawRef
 from airpocket.market.wire import Frame
@@ -27,6 +29,7 @@ from airpocket.store.tape_file import in_words
 from airpocket.store.tape_folder import (
     TapeName,
     delete_tape,
+    is_own_end,
     read_tapes,
     tapes_in,
     tapes_to_drop,
@@ -109,6 +112,7 @@ class Tapes:
         self._lock = self._take_folder()
         try:
             known = tapes_in(self._folder)
+            self._left_open: dict[str, list[Gap]] = {}
             self._silent_since = self._last_heard(known)
             self._name, self._writer = self._open_day(_first_name(now_ns, known))
             self._newest_day = self._name.day
@@ -312,17 +316,24 @@ class Tapes:
             self._acknowledged = RawRef(writer.tape_id, ordinal)
 
     def _last_heard(self, known: list[TapeName]) -> dict[str, int]:
+        """Find out when each venue was last heard, and the holes that nobody has closed."""
         heard: dict[str, int] = {}
+        holes: dict[tuple[str, str, str, int], Gap] = {}
         for name in known:
             try:
                 with TapeReader(name.path(self._folder)) as tape:
-                    streams = tape.about().streams
+                    streams, gaps = tape.about().streams, tape.gaps()
             except AirpocketError as error:
                 self._note(error)
                 continue
             for stream in streams:
                 if stream.last_ns is not None:
                     heard[stream.venue] = max(stream.last_ns, heard.get(stream.venue, 0))
+            for gap in (hole.gap for hole in gaps if not is_own_end(hole.gap)):
+                holes[gap.venue, gap.channel, gap.raw_symbol, gap.from_ns] = gap
+        for gap in holes.values():
+            if gap.to_ns is None:
+                self._left_open.setdefault(gap.venue, []).append(gap)
         return heard
 
     def _tell_interruption(self, venue: str, local_ns: int) -> None:
@@ -332,9 +343,15 @@ class Tapes:
             from_ns=since_ns, to_ns=max(since_ns, local_ns), cause=GapCause.DISCONNECT,
             proven_by="nothing was being recorded",
         )  # fmt: skip
-        self.record_gap(gap)
-        if self._on_gap is not None:
-            self._on_gap(gap)
+        # Holes that were open when the recorder stopped end here as well: who records now opens
+        # its own for what it does not hear.
+        left = [
+            replace(one, to_ns=max(one.from_ns, local_ns)) for one in self._left_open.pop(venue, ())
+        ]
+        for one in (gap, *left):
+            self.record_gap(one)
+            if self._on_gap is not None:
+                self._on_gap(one)
 
     def _prune(self) -> None:
         self._unchecked_bytes = 0
