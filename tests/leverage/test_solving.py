@@ -82,6 +82,22 @@ def test_a_hedged_pair_has_the_price_of_its_net_side() -> None:
     assert above.price == pytest.approx((20 + 10) / 0.02)
 
 
+def test_of_two_prices_of_a_hedged_pair_that_of_the_net_side_is_given() -> None:
+    # 1.2 against 1: the maintenance of both, 20 % above a value of 300, outgrows the profit.
+    table = table_of("X", [(0, 300, 0.01, 0, 50), (300, 1e4, 0.2, 57, 5)], "made up")
+    long, short = (held(LINEAR, s, q, 100.0, leverage=1) for s, q in ((1, 1.2), (-1, 1.0)))
+    legs = (leg_of(long, table), leg_of(short, table))
+    # 8 + 0.2 (p - 100) = 0.022 p below 250.
+    assert solve_price(long, 8.0, legs).price == pytest.approx(12 / 0.178)
+    # Net short: 60 - 0.2 p = 0.24 p - 57 + 0.01 p between 250 and 300.
+    turned = (
+        leg_of(held(LINEAR, -1, 1.2, 100.0, leverage=1), table),
+        leg_of(held(LINEAR, 1, 1.0, 100.0, leverage=1), table),
+    )
+    above = solve_price(short, 40.0, turned).price
+    assert above == pytest.approx(117 / 0.45)
+
+
 @pytest.mark.parametrize(
     ("sign", "behind", "said"),
     [(1, 200.0, "covers every price"), (-1, -200.0, "below its requirement")],
