@@ -181,7 +181,7 @@ def _not_believed(whole: Watch, venue: FakeVenue) -> None:
 
 
 def _believes_canaries(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(TieOut, "verdicts", lambda _self, _now: [])
+    patch.setattr(TieOut, "verdicts", lambda _self, _now, _since: [])
 
 
 case(
@@ -334,6 +334,7 @@ def _asked_anew(whole: Watch, venue: FakeVenue) -> None:
 def _one_beat_for_all(patch: pytest.MonkeyPatch) -> None:
     """Whatever comes keeps every topic of the connection alive."""
     patch.setattr(Beat, "is_silent", lambda _self, _now: False)
+    patch.setattr(TieOut, "verdicts", lambda _self, _now, _since: [])
 
 
 case(
