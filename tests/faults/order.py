@@ -25,7 +25,10 @@ from tests.live.world import Rates
 
 _NO_LIQUIDATIONS: Final = "it has no public stream of liquidations"
 _FIRST: Final = {venue: names[:1] for venue, names in SYMBOLS.items()}
-_CALM: Final = Rates(trades_per_s=0.5, mark_every_s=2.0, open_interest_every_s=10.0)
+_CALM: Final = Rates(
+    trades_per_s=0.5, mark_every_s=2.0, open_interest_every_s=10.0, liquidations_per_h=120.0
+)
+_NAMED: Final = (Trade, Liquidation)
 _WARM_S: Final = 400.0  # until the detector has seen enough of a market to speak of it
 
 
@@ -118,7 +121,7 @@ def _stored_once(whole: Watch, venue: FakeVenue) -> None:
     heard_twice = [
         sent
         for sent in whole.rig.world.sent
-        if len(sent.connections) > 1 and isinstance(sent.event, Trade | Liquidation)
+        if len(sent.connections) > 1 and sent.was_read and isinstance(sent.event, _NAMED)
     ]
     kinds = {type(sent.event) for sent in heard_twice}
     wanted = {Trade} if venue.name == "hyperliquid" else {Trade, Liquidation}
