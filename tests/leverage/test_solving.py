@@ -64,6 +64,14 @@ def test_tiers_of_contracts_do_not_move_with_the_price() -> None:
     assert _found(eleven, 110.0, table) == pytest.approx(990 / (11 * 0.98))
 
 
+def test_what_must_be_held_in_full_has_no_price_without_end() -> None:
+    # Rate 1: equity and requirement run side by side for ever.
+    table = table_of("X", [(0, float("inf"), 1.0, 0, 1)], "made up")
+    one = held(LINEAR, 1, 1.0, 100.0, leverage=1)
+    assert solve_price(one, 101.0, (leg_of(one, table),)).reason.endswith("covers every price")
+    assert "below its requirement" in solve_price(one, 99.0, (leg_of(one, table),)).reason
+
+
 def test_a_step_of_value_is_the_price_itself() -> None:
     # Safe below 100, short above: the whole value at the tier's rate, without a deduction.
     table = table_of("X", [(0, 100, 0.01, 0, 50), (100, 1000, 0.5, 0, 2)], "made up")

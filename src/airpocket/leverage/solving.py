@@ -60,15 +60,19 @@ def _pieces(behind: float, legs: Sequence[Leg]) -> Iterator[tuple[float, float, 
     """Go through (from, to, constant, slope) of equity less requirement, from x = 0 upward."""
     end = min(leg.tiers[-1].up_to / leg.size for leg in legs)
     bounds = sorted({tier.up_to / leg.size for leg in legs for tier in leg.tiers} | {end})
-    low = 0.0
+    low, at = 0.0, [0] * len(legs)
     for high in bounds:
         if high > end or high <= low:
             continue
         # A point well inside the piece names its tiers: at a bound rounding could name either.
         inside = low + (high - low) / 2 if high < float("inf") else low + 1.0
         constant, slope = behind, 0.0
-        for leg in legs:
-            tier = leg.tiers[leg.tier_at(inside)]
+        for number, leg in enumerate(legs):
+            while (
+                at[number] + 1 < len(leg.tiers) and leg.size * inside > leg.tiers[at[number]].up_to
+            ):
+                at[number] += 1
+            tier = leg.tiers[at[number]]
             constant += tier.deduction - leg.sign * leg.size * leg.entry_x
             slope += leg.size * (leg.sign - tier.rate - leg.fee_rate)
         yield low, high, constant, slope
@@ -87,7 +91,8 @@ def _crossings(behind: float, legs: Sequence[Leg]) -> tuple[list[tuple[float, bo
         elif left != was:
             found.append((low, left))  # a step between tiers
         was = left
-        right = slope > 0 if high == float("inf") and slope else constant + slope * high > 0
+        # Without end the slope decides, and without slope the constant does.
+        right = (constant + slope * high if slope else constant) > 0
         if right != left:
             found.append((-constant / slope, right))
             was = right

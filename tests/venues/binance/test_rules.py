@@ -199,6 +199,26 @@ def test_cross_equity_meets_maintenance_at_the_price(
     assert_met(USDM, one, table, account)
 
 
+@given(
+    st.floats(0.01, 50.0), st.floats(0.01, 50.0), st.floats(0.9, 1.1), st.floats(10.0, 1e6),
+    tables(),
+)  # fmt: skip
+def test_a_hedged_pair_meets_its_maintenance_at_its_one_price(
+    qty: float, other_qty: float, moved: float, wallet: float, table: TierTable
+) -> None:
+    long = held(BTC, 1, qty, 50_000.0, **CROSS)
+    short = held(BTC, -1, other_qty, 50_000.0 * moved, **CROSS)
+    account = Account(wallet=wallet, positions=((long, 1.0), (short, 1.0)))
+    ours, others = (USDM.liquidation_price(leg, table, account) for leg in (long, short))
+    assert (ours.price is None) == (others.price is None)
+    if ours.price is None:
+        return
+    assert others.price == pytest.approx(ours.price, rel=1e-12)
+    at = stand(long, ours.price, table, account)
+    scale = (qty + other_qty) * ours.price
+    assert at.equity == pytest.approx(at.maintenance, abs=1e-9 * (scale + wallet))
+
+
 @given(SIGNS, st.floats(0.01, 100.0), st.floats(1.5, 50.0), st.floats(1.01, 2.0), tables())
 def test_more_leverage_is_nearer_and_more_margin_is_farther(
     sign: int, qty: float, leverage: float, more: float, table: TierTable

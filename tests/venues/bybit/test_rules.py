@@ -80,6 +80,16 @@ def test_the_examples_of_the_pages() -> None:
     assert new == pytest.approx(45_681.818181818184, rel=1e-12)
 
 
+def test_the_older_inverse_cross_example() -> None:
+    """Balance 0.5 BTC, 10,000 USD at 8000, fee 0.075 %: the page prints 5718.57 and 5739.5."""
+    rules = msgspec.structs.replace(OLD_INVERSE, taker_rate=0.00075)
+    one, account = held(BTC_USD, 1, 10_000.0, 8000.0, **CROSS), Account(wallet=0.5)
+    bust = rules.cross_bankruptcy_price(one, account)
+    assert bust == pytest.approx(10_000 * 1.00075 / 1.75, rel=1e-12)
+    found = rules.liquidation_price(one, flat(0.005), account).price
+    assert found == pytest.approx(5739.08, abs=0.005)
+
+
 def test_added_margin_of_an_inverse_position_is_less_its_fee() -> None:
     # 60,000 (1 + .005) / (1.2 + 0.12 + 0.01 / 1.00055), and the mirror for a short.
     more: dict[str, Any] = {"leverage": 10, "margin": 0.13}
