@@ -129,6 +129,24 @@ def test_collateral_dust_is_no_better() -> None:
         BOOK.seizure(held, "USDC", "ETH", 9_000.0)
 
 
+def test_the_largest_call_keeps_what_collateral_must_stay() -> None:
+    other = Collateral(asset="BTC", amount=0.2, price=60_000.0, threshold=0.78)
+    held = loan(4.4, 19_000.0, more=(other,))  # 11,000 of ETH; health 0.973, half is 9,500
+    assert BOOK.closable(held, "USDC", "ETH") == 9_500.0
+    with pytest.raises(InputError, match="MustNotLeaveDust"):
+        BOOK.seizure(loan(4.3, 19_000.0, more=(other,)), "USDC", "ETH", 9_500.0)
+    seized = BOOK.seizure(loan(4.3, 19_000.0, more=(other,)), "USDC", "ETH")
+    assert seized.repaid[0][1] == pytest.approx((10_750 - 1_000) / 1.05)
+
+
+def test_the_fee_counts_as_left_as_the_contract_counts_it() -> None:
+    other = Collateral(asset="BTC", amount=0.2, price=60_000.0, threshold=0.78)
+    held = loan(4.38, 19_000.0, fee=0.2, more=(other,))  # 10,950 less 9,975; the fee is 95
+    assert BOOK.seizure(held, "USDC", "ETH", 9_500.0).repaid == (("USDC", 9_500.0),)
+    with pytest.raises(InputError, match="MustNotLeaveDust"):
+        BOOK.seizure(loan(4.38, 19_000.0, more=(other,)), "USDC", "ETH", 9_500.0)
+
+
 def test_the_edge_is_strict() -> None:
     held = loan(40.0, 83_000.0)
     assert BOOK.health_factor(held) == 1.0

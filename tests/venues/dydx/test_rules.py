@@ -109,6 +109,25 @@ def test_below_nothing_the_rest_is_deleveraged_at_the_bankruptcy_price() -> None
     assert [short.steps[0].limit_price, short.steps[1].price] == pytest.approx([50_900.0, 49_000.0])
 
 
+def test_a_short_pays_the_same_fee_as_a_long() -> None:
+    closings = [
+        BOOK.closing(position(1.0, margin=500.0, side=side), 50_000.0, BTC_TIERS) for side in Side
+    ]
+    long, short = (closing.steps[0] for closing in closings)
+    assert short.limit_price == pytest.approx(50_150.0)
+    assert short.fee == pytest.approx(long.fee)
+    assert "fund pays" not in short.said
+
+
+def test_how_much_one_block_closes() -> None:
+    assert rules.order_share(1_000.0) == 1.0
+    assert rules.order_share(5_000.0) == pytest.approx(0.2)  # the least is 1,000 USDC
+    assert rules.order_share(50_000.0) == pytest.approx(0.1)
+    assert rules.order_share(2_000_000.0) == pytest.approx(0.05)
+    assert rules.order_share(500_000.0, closed_in_block=75_000.0) == pytest.approx(0.05)
+    assert rules.order_share(500_000.0, closed_in_block=100_000.0) == 0.0
+
+
 def test_the_share_of_collateral_is_that_of_maintenance() -> None:
     """The chain's case of two longs: 0.004 BTC and 0.1 ETH, -490 USDC, maintenance 10 %."""
     ten = table_of("ETH/USD:USDC", [(0, 1e15, 0.1, 0, 5)], "test")

@@ -45,6 +45,7 @@ def test_a_small_premium_pays_the_interest(mean: float) -> None:
 @given(st.floats(-10.0, 10.0))
 def test_an_hour_pays_an_eighth_up_to_the_cap(mean: float) -> None:
     rate = funding_rate(mean)
+    assert CAP_PER_HOUR == 0.04
     assert abs(rate.hourly) <= CAP_PER_HOUR
     if abs(rate.rate_8h) < 8 * CAP_PER_HOUR:
         assert rate.hourly == pytest.approx(rate.rate_8h / 8)

@@ -341,6 +341,8 @@ def test_a_cross_account_is_taken_whole() -> None:
     (step,) = PERP.closing(position, 90_500.0, BTC_TIERS, account).steps
     assert (step.taker, step.price) == (Taker.FUND, None)
     assert PERP.bankruptcy_price(position, account) == pytest.approx(90_000.0)
+    fallen = Account(wallet=100_000.0, positions=((position, 1.0), (second, 2_000.0)))
+    assert PERP.bankruptcy_price(position, fallen) == pytest.approx(90_100.0)
     assert PERP.bankruptcy_price(position) is None
     with pytest.raises(InputError, match="needs the account"):
         PERP.liquidation_price(position, BTC_TIERS)
@@ -375,7 +377,7 @@ def test_deleveraging_takes_winners_by_gain_and_leverage_on_both_sides() -> None
     rich, poor = short(10.0, margin=500_000.0), short(10.0, margin=50_000.0)
     assert PERP.adl_score(poor, 90_000.0, None) > PERP.adl_score(rich, 90_000.0, None)
     assert PERP.adl_score(winner, 80_000.0, None) > 0
-    assert PERP.adl_score(long(10.0), 90_000.0, None) == 0.0
+    assert PERP.adl_score(long(10.0), 95_000.0, None) == 0.0  # solvent, but it lost
     up = PERP.adl_score(long(1.0, margin=1e5), 110_000.0, None)
     assert up == pytest.approx(rules.adl_index(110_000.0, 100_000.0, 110_000.0, 110_000.0))
     cross = long(1.0, mode=MarginMode.CROSS)

@@ -148,8 +148,7 @@ def insurance_delta(fill_quote: int, bankruptcy: int, fee_most_ppm: int) -> int:
     >>> insurance_delta(5_610_000_000, 5_100_000_000, 5_000)
     28050000
     """
-    delta = fill_quote - bankruptcy
-    return delta if delta <= 0 else min(abs(fill_quote) * fee_most_ppm // _MILLION, delta)
+    return min(abs(fill_quote) * fee_most_ppm // _MILLION, fill_quote - bankruptcy)
 
 
 def notional_bounds(notional: int, limits: LiquidationLimits = MAINNET_GENESIS) -> tuple[int, int]:
@@ -188,7 +187,7 @@ def order_size(
     most = min(
         notional_bounds(notional, limits)[1], limits.subaccount_notional_most - already_closed
     )
-    if notional <= most or size <= step:
+    if notional <= most:
         return size
     wanted = size * max(most, 0) // notional
     return min(max(wanted // step * step, step), size)
