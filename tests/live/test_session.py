@@ -20,10 +20,12 @@ class Stage:
         self.receiver = toy.ToyReceiver(bench.clock)
         self.proven: list[str] = []
         self.stalled: list[str] = []
+        self.unreadable: list[tuple[str, int | None, str]] = []
         self.refused: list[str] = []
         events = SessionEvents(
             lambda one, _: self.proven.append(one.topic),
             lambda one, _ns, _said: self.stalled.append(one.topic),
+            lambda one, ns, said: self.unreadable.append((one.topic, ns, said)),
             lambda one, _: self.refused.append(one.topic),
             lambda _session, _gap: None,
             lambda _symbol, _ns: None,
@@ -136,3 +138,56 @@ def test_a_topic_added_later_is_asked_for() -> None:
 def test_an_old_connection_is_ripe_before_the_venue_ends_it() -> None:
     stage, _ = _play(lambda _: asyncio.sleep(980), lifetime_s=1000.0)
     assert stage.session.ripe.is_set()
+
+
+def _spoil(stage: Stage, topic: str, times: int) -> None:
+    """Let a topic's frames be such that nothing of them can be used."""
+    for _ in range(times):
+        stage.connection.inbox.put_nowait(f'bad "{topic}"'.encode())
+
+
+def test_a_topic_of_which_nothing_can_be_read_is_hidden_until_it_can() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        stage.venue.muted = lambda _connection, topic: topic == "trades.BTC"
+        for _ in range(60):
+            _spoil(stage, "trades.BTC", 1)
+            await asyncio.sleep(1)
+        assert stage.session.is_over is False
+        assert stage.proven.count("trades.BTC") == 1
+        stage.venue.muted = lambda _connection, _topic: False
+        await asyncio.sleep(3)
+
+    stage, _ = _play(script)
+    assert [(topic, said) for topic, _, said in stage.unreadable] == [
+        ("trades.BTC", "unreadable: trades.BTC: a time that is none")
+    ]
+    since_ns = stage.unreadable[0][1]
+    assert since_ns is not None
+    assert 4.0 <= (since_ns - virtual.START_NS) / 1e9 <= 6.0
+    assert stage.stalled == []  # it is not silent
+    assert stage.proven.count("trades.BTC") == 2
+
+
+def test_a_bad_frame_among_good_ones_hides_nothing() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        for _ in range(30):
+            _spoil(stage, "trades.BTC", 2)
+            await asyncio.sleep(1)
+
+    stage, _ = _play(script)
+    assert stage.unreadable == []
+
+
+def test_frames_that_name_nothing_are_no_sign_of_life() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        stage.venue.muted = lambda _connection, _topic: True
+        for _ in range(30):
+            _spoil(stage, "nothing", 3)
+            await asyncio.sleep(1)
+
+    stage, end = _play(script)
+    assert end.why is Why.SILENT
+    assert stage.unreadable == []

@@ -91,6 +91,8 @@ class ToyReceiver:
             return Reading(now_ns, (), Decoded(control="ack" if verb == "ok" else "heartbeat"))
         if verb == "no":
             return Reading(now_ns, (), Decoded(rejected=("the venue refused a request",)))
+        if verb == "bad":
+            return Reading(now_ns, (), Decoded(rejected=("a time that is none",)))
         events: list[Event] = [_event(verb, now_ns, float(number or 1))]
         return Reading(now_ns, tuple(events), Decoded(events))
 

@@ -163,8 +163,9 @@ class LineKeeper:
         # The moment tells apart the sessions of two runs on one tape.
         stream = f"{self.line.route}#{around.next_serial()}@{around.wall_ns() // 1_000_000_000}"
         events = SessionEvents(
-            self._proven, self._stalled, self._topic_refused, around.broken, self._whole
-        )
+            self._proven, self._stalled, self._unreadable, self._topic_refused, around.broken,
+            self._whole,
+        )  # fmt: skip
         return Session(
             self.line, stream, connection, around.rules, around.receiver,
             _request_pace(around.rules), events, around.wall_ns,
@@ -321,12 +322,20 @@ class LineKeeper:
         return session is not None and session.is_broken(raw_symbol)
 
     def _stalled(self, one: Subscription, last_wall_ns: int | None, said: str) -> None:
+        self._hide(one, last_wall_ns, GapCause.SILENCE, said)
+
+    def _unreadable(self, one: Subscription, last_wall_ns: int | None, said: str) -> None:
+        self._hide(one, last_wall_ns, GapCause.UNREADABLE, said)
+
+    def _hide(
+        self, one: Subscription, last_wall_ns: int | None, cause: GapCause, said: str
+    ) -> None:
         session = self._successor or self._session
         opened_ns = self._first_try_ns if session is None else session.opened_wall_ns
         from_ns = opened_ns if last_wall_ns is None else last_wall_ns
         for channel in one.channels:
             if not self._around.gaps.is_open(channel, "*"):
-                self._around.gaps.open(channel, one.raw_symbol, from_ns, GapCause.SILENCE, said)
+                self._around.gaps.open(channel, one.raw_symbol, from_ns, cause, said)
 
     def _topic_refused(self, one: Subscription, reason: str) -> None:
         self._refused[one.topic] = reason

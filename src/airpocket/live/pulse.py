@@ -5,6 +5,7 @@ liquidation topic may be silent for hours; what proves it is the canary beside i
 """
 
 import math
+from collections.abc import Iterable
 from typing import Final, final
 
 from airpocket.market.stream import Subscription
@@ -117,6 +118,14 @@ class Pulse:
             beat = self.beats.get(topic)
             if beat is not None:
                 beat.hear(now_s, wall_ns)
+
+    def stir(self, topics: Iterable[str], now_s: float) -> None:
+        """Note that some topics are sent, though what they say cannot be used."""
+        self.last_s = now_s
+        for topic in topics:
+            beat = self.beats.get(topic)
+            if beat is not None:
+                beat.last_s = now_s
 
     def skip(self, now_s: float) -> None:
         """Forgive a pause in which we, not the venue, were asleep."""

@@ -13,6 +13,7 @@ from typing import Final, final
 from msgspec import Struct
 
 from airpocket.live.asking import Asking
+from airpocket.live.legibility import Legibility
 from airpocket.live.pacing import Pace
 from airpocket.live.pulse import SILENT_SOCKET_S, Pulse
 from airpocket.live.receiver import Reading, Receiver
@@ -50,12 +51,14 @@ class SessionEvents(Struct, frozen=True):
 
     ``proven`` a topic is acknowledged and data flowed after it (wall time of that data);
     ``stalled`` a topic is silent though its siblings flow (wall time of its last word);
+    ``unreadable`` its frames come and cannot be used (wall time of the last data that could);
     ``refused`` the venue will not serve a topic; ``broken`` a book lacks an update; ``whole`` it
     is proven again (wall time).
     """
 
     proven: Callable[[Subscription, int], None]
     stalled: Callable[[Subscription, int | None, str], None]
+    unreadable: Callable[[Subscription, int | None, str], None]
     refused: Callable[[Subscription, str], None]
     broken: Callable[["Session", Gap], None]
     whole: Callable[[str, int], None]
@@ -118,6 +121,7 @@ class Session:
         self._stalled: set[str] = set()  # only their own data proves them again
         self._overdue: set[str] = set()  # told as never proven
         self._broken_books: set[str] = set()
+        self._legibility = Legibility()
         self._asked_again: dict[str, tuple[float, float]] = {}  # topic -> (not before, pause)
 
     # -- life ----------------------------------------------------------------------------------
@@ -165,6 +169,7 @@ class Session:
             else:
                 beat.restart(now_s)
         self._by_place = _places(self._wanted.values())
+        self._legibility.begin(asked)
         self._asking.begin(asked)
 
     def unsubscribe(self, topics: Iterable[Subscription]) -> None:
@@ -175,6 +180,7 @@ class Session:
             self._wanted_s.pop(one.topic, None)
             self._unproven.pop(one.topic, None)
         self._by_place = _places(self._wanted.values())
+        self._legibility.end(ended)
         self._asking.end(ended)
 
     def ask_again(self, topics: Iterable[Subscription]) -> None:
@@ -238,8 +244,8 @@ class Session:
         said = reading.said
         if said.events or not (said.rejected or said.control in {"ack", "heartbeat", "greeting"}):
             self._hear_data(reading)  # a replay or a placeholder is application data too
-        else:
-            self._hear_answer(data)
+        elif not self._hear_answer(data) and said.rejected:
+            self._hear_unreadable(reading, data)
         for gap in reading.broken:
             self._broken_books.add(gap.raw_symbol)
             self._events.broken(self, gap)
@@ -257,6 +263,7 @@ class Session:
             if place is not None:
                 topics = self._by_place.get(place) or self._by_place.get((place[0], "*"), ())
         self.pulse.hear(topics, self._loop.time(), reading.local_ns)
+        self._legibility.read(topics)
         if self._unproven:
             self._prove(topics, reading.local_ns)
 
@@ -281,10 +288,27 @@ class Session:
         if set(self._unproven) <= set(self._asking.refused):
             self.proven.set()
 
-    def _hear_answer(self, data: bytes) -> None:
+    def _hear_unreadable(self, reading: Reading, data: bytes) -> None:
+        """Take a frame that cannot be used: its topics are alive, and hidden if all are so."""
+        topics = self._legibility.named_in(data)
+        if not topics:
+            return  # it may be anything: no sign of life
+        last_ns = self.pulse.last_wall_ns
+        self.pulse.stir(topics, self._loop.time())
+        for topic in topics:
+            hidden = self._legibility.reject(topic, last_ns, reading.said.rejected[0])
+            if hidden is not None:
+                self._unproven[topic] = self._wanted[topic]
+                self._stalled.add(topic)  # only its own data prove it again
+                self._events.unreadable(self._wanted[topic], *hidden)
+
+    def _hear_answer(self, data: bytes) -> bool:
+        """Take an answer to what was asked; false if it is none."""
         answer = self._rules.answer(data)
-        if answer is None or answer.is_pong:
-            return
+        if answer is None:
+            return False
+        if answer.is_pong:
+            return True
         settled = self._asking.settle(answer, self._wanted)
         for one in settled.acknowledged:
             beat = self.pulse.beats.get(one.topic)
@@ -293,6 +317,7 @@ class Session:
         for one in settled.refused:
             self._events.refused(one, settled.reason)
             self._note_proven()
+        return True
 
     async def _send(self, data: bytes) -> None:
         try:
