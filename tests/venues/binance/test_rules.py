@@ -232,6 +232,23 @@ def test_more_leverage_is_nearer_and_more_margin_is_farther(
     assert distance(leverage) <= 1 / leverage
 
 
+@given(SIGNS, st.floats(0.1, 50.0), st.floats(1e3, 1e6), st.floats(1.01, 3.0), tables())
+def test_more_margin_and_a_fuller_wallet_are_farther(
+    sign: int, qty: float, behind: float, more: float, table: TierTable
+) -> None:
+    def moved(amount: float, **mode: Any) -> float:
+        one = held(BTC, sign, qty, 50_000.0, **mode)
+        account = Account(wallet=amount, positions=((one, 1.0),))
+        price = USDM.liquidation_price(one, table, account).price
+        return float("inf") if price is None else -sign * (price - 50_000.0)
+
+    for amount in (behind, behind * more):
+        # A lone cross position stands on the wallet as an isolated one on its margin.
+        assert moved(amount, **CROSS) == moved(amount, margin=amount)
+    near_by, far = moved(behind, **CROSS), moved(behind * more, **CROSS)
+    assert far > near_by or far == near_by == float("inf")
+
+
 @given(st.floats(0.02, 50.0), st.floats(2.0, 50.0), st.floats(0.002, 0.02))
 def test_a_linear_long_is_the_dual_of_an_inverse_short(
     qty: float, leverage: float, rate: float
