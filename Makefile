@@ -10,7 +10,7 @@ BENCH_VENV := .venv-bench
 AIRPOCKET_DATA ?= ../shared/data
 export AIRPOCKET_DATA
 
-.PHONY: help env demo test lint format bench slow slow-sample lock clean
+.PHONY: help env demo test lint format bench slow slow-sample faults lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -56,6 +56,9 @@ format: $(STAMP) ## let ruff format the code
 
 bench: $(BENCH_VENV)/.ready ## measure beside peers; figures are ratios of one run
 	$(BENCH_VENV)/bin/python -m benchmarks
+
+faults: $(STAMP) ## play the faults F01 to F50 on every venue, and print a line each
+	$(PY) -m tests.faults
 
 slow: $(STAMP) ## the long tests: fuzzing, kills, power loss (about ten minutes)
 	$(PY) -m pytest -n auto -m slow
