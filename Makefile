@@ -60,11 +60,12 @@ bench: $(BENCH_VENV)/.ready ## measure beside peers; figures are ratios of one r
 faults: $(STAMP) ## play the faults F01 to F50 on every venue, and print a line each
 	$(PY) -m tests.faults
 
-slow: $(STAMP) ## the long tests: fuzzing, kills, power loss (about ten minutes)
+slow: $(STAMP) ## the long tests: fuzzing, kills, power loss, faults x 20 seeds, soak (hours)
 	$(PY) -m pytest -n auto -m slow
 
 slow-sample: $(STAMP) ## the sample of the long tests that CI runs
 	$(PY) -m pytest -n auto -m slow tests/venues/binance tests/venues/okx tests/venues/hyperliquid
+	$(PY) -m pytest -n auto -m slow tests/faults -k "F09 and bybit"
 
 $(BENCH_VENV)/.ready: requirements-bench.lock pyproject.toml $(STAMP)
 	@set -e; uv=$$(command -v uv || echo .venv-uv/bin/uv); \
