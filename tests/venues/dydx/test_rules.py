@@ -171,7 +171,20 @@ def test_bankruptcy_price_alone_and_in_an_account() -> None:
     cross = position(2.0, mode=MarginMode.CROSS)
     account = Account(wallet=10_000.0, positions=((cross, 1.0),))
     assert BOOK.bankruptcy_price(cross, account) == pytest.approx(45_000.0)
+    sol = position(100.0, 150.0, "SOL", mode=MarginMode.CROSS)
+    with_loss = Account(wallet=10_000.0, positions=((cross, 1.0), (sol, 100.0)))
+    assert BOOK.bankruptcy_price(cross, with_loss) == pytest.approx(47_500.0)
     assert BOOK.bankruptcy_price(cross) is None
+
+
+@given(side=st.sampled_from(Side), margin=st.floats(100.0, 4e4), more=st.floats(1.0, 1e4))
+def test_more_margin_is_taken_later(side: Side, margin: float, more: float) -> None:
+    distances = []
+    for behind in (margin, margin + more):
+        price = BOOK.liquidation_price(position(1.0, side=side, margin=behind), BTC_TIERS).price
+        assert price is not None
+        distances.append((price - 50_000.0) * (-1 if side is Side.LONG else 1))
+    assert distances[1] > distances[0]
 
 
 def test_nobody_is_ranked() -> None:
