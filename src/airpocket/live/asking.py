@@ -13,6 +13,7 @@ __all__ = ["ACK_S", "Asking", "Settled"]
 ACK_S: Final = 8.0
 """How long a request may wait for its answer before it is made again."""
 
+_FEW: Final = 10
 _REFUSED_FIRST_S: Final = 8.0  # a refusal may be a passing fault
 _REFUSED_CAP_S: Final = 300.0  # or the topic may be listed later
 
@@ -157,7 +158,11 @@ class Asking:
                 del self._open[number]
                 if request.is_subscribe:
                     lost = [one for one in request.topics if one.topic in unproven]
-                    self._add(is_subscribe=True, topics=lost)
+                    # Each by itself, if they are few: where only the answer was lost, a venue may
+                    # refuse the whole request because of the first topic that it has already.
+                    size = 1 if len(lost) <= _FEW else len(lost)
+                    for start in range(0, len(lost), size):
+                        self._add(is_subscribe=True, topics=lost[start : start + size])
         for topic, (due_s, pause_s) in list(self.refused.items()):
             if now_s >= due_s and topic in unproven:
                 self.refused[topic] = now_s + pause_s, min(2.0 * pause_s, _REFUSED_CAP_S)
