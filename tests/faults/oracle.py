@@ -66,7 +66,7 @@ def missed(whole: Watch, venue: str, settle_s: float = 10.0) -> list[Sent]:
     What was still on its way when the watcher was stopped is none of them.
     """
     stored = seen_keys(whole, venue)
-    ends_s = whole.bench.loop.time() - _ON_ITS_WAY_S
+    ends_s = BEGIN_S + whole.bench.elapsed_s() - _ON_ITS_WAY_S
     lost = []
     for sent in whole.rig.world.happened:
         if sent.venue != venue or type(sent.event) not in _CHANNELS:

@@ -27,6 +27,7 @@ _T = TypeVar("_T")
 _BLOCKED_STATUS: Final = frozenset({401, 403, 451})
 _TOO_OFTEN: Final = frozenset({418, 429})
 _BLOCKED_FIRST_S: Final = 60.0
+_TOO_LARGE_S: Final = 30.0
 _STEADY_S: Final = 10.0  # a session that lived so long and was proven begins the back-off anew
 
 
@@ -274,7 +275,7 @@ class LineKeeper:
         self._lose(end.last_wall_ns or session.opened_wall_ns, cause, end.said, beside=beside)
         self._say_end(end)
         pause_s = self._backoff.next_s()
-        return max(pause_s, 30.0) if end.why is Why.TOO_LARGE else pause_s
+        return max(pause_s, _TOO_LARGE_S) if end.why is Why.TOO_LARGE else pause_s
 
     def _say_end(self, end: SessionEnd) -> None:
         self._say(LineState.DOWN, end.said, end.last_wall_ns)
