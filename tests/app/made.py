@@ -20,7 +20,7 @@ def liquidations(
     exchange: str = "binance-futures", seed: int = 1, cascade: bool = True, cut: int | None = None,
 ) -> Path:  # fmt: skip
     """Write liquidations: now and then one, and from ``ONSET_S`` on many for a minute."""
-    rng = random.Random(seed)  # noqa: S311 — a story, not a secret
+    rng = random.Random(seed)
     rows = []
     for second in range(seconds):
         after = second - ONSET_S
@@ -42,7 +42,7 @@ def trades(
     exchange: str = "binance-futures", seed: int = 2,
 ) -> Path:  # fmt: skip
     """Write trades whose price falls by 3 % in the minute of :func:`liquidations`."""
-    rng = random.Random(seed)  # noqa: S311 — a story, not a secret
+    rng = random.Random(seed)
     rows = []
     noise = 0.0
     for second in range(seconds):

@@ -21,7 +21,7 @@ _COMMITS = 8
 
 def content(ordinal: int) -> bytes:
     """Return the bytes of a frame, from 0 to 3,000, known from its ordinal alone."""
-    draws = random.Random(ordinal)  # noqa: S311 - not a secret
+    draws = random.Random(ordinal)
     return draws.randbytes(draws.choice((0, 1, 50, 200, 200, 3_000)))
 
 
@@ -67,7 +67,7 @@ def commit(writer: TapeWriter, draws: random.Random, bug: str) -> None:
 
 def write(path: Path, seed: int, bug: str) -> None:
     """Write two sessions; the first is closed or given up."""
-    draws = random.Random(seed)  # noqa: S311 - not a secret
+    draws = random.Random(seed)
     for session in range(2):
         writer = opened_at_last(path, draws, bug)
         if writer is None:
@@ -84,7 +84,7 @@ def write(path: Path, seed: int, bug: str) -> None:
 
 def write_for_ever(path: Path, seed: int, bug: str) -> None:
     """Write until killed, closing the tape now and then."""
-    draws = random.Random(seed)  # noqa: S311 - not a secret
+    draws = random.Random(seed)
     while True:
         with opened(path, draws, bug) as writer:
             for _ in range(draws.randrange(30)):

@@ -49,7 +49,7 @@ def hole(from_ns: int, to_ns: int | None = None) -> Gap:
 
 def noise_of(seed: int, size: int) -> bytes:
     """Return bytes that do not shrink."""
-    return random.Random(seed).randbytes(size)  # noqa: S311 - not a secret
+    return random.Random(seed).randbytes(size)
 
 
 def fill_the_disk(writer: TapeWriter, *, is_full: bool) -> None:

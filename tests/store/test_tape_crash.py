@@ -53,7 +53,7 @@ class Killer:
     """Starts writers and kills each at a random moment."""
 
     def __init__(self, seed: int) -> None:
-        self.draws = random.Random(seed)  # noqa: S311 - not a secret
+        self.draws = random.Random(seed)
         self.server = subprocess.Popen(  # noqa: S603 - our own interpreter and script
             [sys.executable, dying_writer.__file__, "serve"],
             stdin=subprocess.PIPE,
@@ -268,7 +268,7 @@ def record(strace: str, folder: Path, seed: int, bug: str, *inject: str) -> list
 
 def fail_power(lines: list[str], folder: Path, cuts: int, seed: int) -> tuple[Disk, list[str]]:
     """Cut the power at random moments of a recorded run; return what was lost, if anything."""
-    draws = random.Random(seed)  # noqa: S311 - not a secret
+    draws = random.Random(seed)
     moments = set(draws.sample(range(len(lines)), min(cuts, len(lines))))
     disk, broken = Disk(str(folder)), []
     after = folder.with_suffix(".after")

@@ -17,7 +17,7 @@ def damaged(text: bytes, seed: int) -> bytes:
 
     The first line, which says what the file is, is hit seldom.
     """
-    random = Random(seed)  # noqa: S311 - repeatable damage, no secret
+    random = Random(seed)
     lines = text.split(b"\n")
     for _ in range(random.randint(1, 6)):
         first = 0 if random.random() < 0.1 else 1

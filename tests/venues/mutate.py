@@ -43,7 +43,7 @@ def mutations(frames: list[bytes], count: int, seed: int) -> Iterator[bytes]:
     good and one bad part. About a tenth carries two damages.
     """
     yield from HOSTILE_FRAMES[:count]
-    random = Random(seed)  # noqa: S311 - repeatable damage, no secret
+    random = Random(seed)
     parsed = [_parsed(frame) for frame in frames]
     for _ in range(count - len(HOSTILE_FRAMES)):
         index = random.randrange(len(frames))
