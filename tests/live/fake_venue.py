@@ -371,7 +371,7 @@ class FakeVenue:
         asked = path if not query else path + "?" + "&".join(f"{k}={v}" for k, v in query.items())
         self.asked.append((self.loop.time(), asked, reply.status))
         delay_s = reply.delay_s + self.faults.rest_delay_s(path)
-        return RestReply(reply.status, reply.body, reply.headers, delay_s)
+        return RestReply(reply.status, self.faults.rest_body(reply.body), reply.headers, delay_s)
 
     def _admit(self, host: str, path: str, query: str, now_s: float) -> str | Refusal:
         fault = self.faults.refusal()

@@ -53,6 +53,7 @@ class Faults:
         self._rest: list[tuple[Fault, str, RestReply | None, float]] = []
         self._handshakes: list[tuple[Fault, str, float]] = []
         self._topics: list[tuple[Fault, str]] = []
+        self._shifts: list[tuple[Fault, int]] = []
         self._at_open: list[Fault] = []
         self._replays: list[tuple[Fault, str, int]] = []
 
@@ -115,6 +116,13 @@ class Faults:
                 fault.fired += 1
                 return reply
         return None
+
+    def rest_body(self, data: bytes) -> bytes:
+        """Write an answer over HTTP by the clock that the venue has."""
+        for fault, ns in self._shifts:
+            if fault.is_on:
+                data = spoiling.shift_clock(spoiling.shift_times(data, ns), ns)
+        return data
 
     def rest_delay_s(self, path: str) -> float:
         """How much later an answer comes."""
@@ -336,8 +344,10 @@ class Faults:
     # --- Meaning ---
 
     def shift_time(self, ns: int, *, for_s: float | None = None) -> Fault:
-        """F25: the venue's clock is ahead (or behind)."""
-        return self._respell("shift_time", lambda data: spoiling.shift_times(data, ns), for_s)
+        """F25: the venue's clock is ahead (or behind), over REST too."""
+        fault = self._respell("shift_time", lambda data: spoiling.shift_times(data, ns), for_s)
+        self._shifts.append((fault, ns))
+        return fault
 
     def scale_time(self, factor: float, *, for_s: float | None = None) -> Fault:
         """F26: times in another unit: 1000 for microseconds, 0.001 for seconds."""

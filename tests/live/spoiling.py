@@ -14,6 +14,7 @@ __all__ = [
     "damage",
     "hostile",
     "scale_times",
+    "shift_clock",
     "shift_times",
     "unknown",
     "with_side",
@@ -25,6 +26,7 @@ DAMAGES: Final = ("truncated", "not_utf8", "bom", "empty", "html", "flipped")
 """Kinds of :func:`damage`."""
 
 _TIME_MS: Final = re.compile(rb"(?<![\d.])(1[5-9]\d{11})(?![\d.])")
+_TIME_NS: Final = re.compile(rb"(?<![\d.])(1[5-9]\d{17})(?![\d.])")
 _NUMBER: Final = re.compile(rb'"-?\d+(\.\d+)?"|(?<=[:,\[])-?\d+(\.\d+)?(?=[,}\]])')
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _HOSTILE: Final = (
@@ -42,6 +44,17 @@ def shift_times(data: bytes, ns: int) -> bytes:
     b'{"E":1793534405000,"p":"1.5"}'
     """
     return _TIME_MS.sub(lambda found: b"%d" % (int(found[1]) + ns // 1_000_000), data)
+
+
+def shift_clock(data: bytes, ns: int) -> bytes:
+    """Move all times in nanoseconds, as Bybit says its clock.
+
+    Examples
+    --------
+    >>> shift_clock(b'{"timeNano":"1793534400000000000"}', 5_000_000_000)
+    b'{"timeNano":"1793534405000000000"}'
+    """
+    return _TIME_NS.sub(lambda found: b"%d" % (int(found[1]) + ns), data)
 
 
 def scale_times(data: bytes, factor: float) -> bytes:

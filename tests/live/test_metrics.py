@@ -72,6 +72,7 @@ def test_the_rest_is_shown_too() -> None:
     metrics.rejected("okx", records=2, frames=1)
     metrics.repeated("okx", "trades", 4)
     metrics.late("okx")
+    metrics.clock_faults("okx", 3)
     metrics.clock_skew("okx", -1.5)
     metrics.committed(0.004)
     metrics.tape(pending_bytes=77, is_up=False)
@@ -85,6 +86,7 @@ def test_the_rest_is_shown_too() -> None:
     assert told['quarantined_total{venue="okx"}'] == 1
     assert told['repeats_total{channel="trades",venue="okx"}'] == 4
     assert told['late_events_total{venue="okx"}'] == 1
+    assert told['clock_faults_total{venue="okx"}'] == 3
     assert told['clock_skew_seconds{venue="okx"}'] == -1.5
     assert told['tape_commit_seconds_bucket{le="0.005"}'] == 1
     assert told['tape_commit_seconds_bucket{le="0.0025"}'] == 0

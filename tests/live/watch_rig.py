@@ -18,6 +18,7 @@ from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
 from airpocket.live.reading import Reader
 from airpocket.live.rest import Rest, rest_rules
+from airpocket.live.rest_readings import Offset
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
 from airpocket.market.events import Event, Gap, Health, HealthState
 from airpocket.market.stream import Line
@@ -73,6 +74,7 @@ class Watch:
         self.notes: dict[str, Any] = {}  # what else a script keeps for what is expected
         self.frames: list[Frame] | None = None  # of the tapes, if a script asks with a list
         self.filled: list[Filled] = []
+        self.offsets: list[tuple[str, Offset]] = []
         clock = rig.bench.clock
         self.clients = {name: FakeRestClient(rig[name]) for name in rig.venues if rest}
         self.rests = {
@@ -101,6 +103,7 @@ class Watch:
             events=WatcherEvents(
                 said=self.said.append, alert=self.alerts.append, health=self.healths.append,
                 filled=self.filled.append,
+                offset=lambda venue, offset: self.offsets.append((venue, offset)),
             ),
             commit_s=commit_s,
         )  # fmt: skip

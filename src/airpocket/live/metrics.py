@@ -106,6 +106,7 @@ class Metrics:
         self._quarantined = self._counter("quarantined", "Frames put aside unread.", "venue")
         self._repeats = self._counter("repeats", "Events that had been seen.", *stream)
         self._late = self._counter("late_events", "Events too late for their window.", "venue")
+        self._off = self._counter("clock_faults", "Events over a minute off our clock.", "venue")
         self._skew = self._gauge("clock_skew_seconds", "Venue's clock less ours.", "venue")
 
     def _make_tape_series(self) -> None:
@@ -189,6 +190,10 @@ class Metrics:
     def late(self, venue: str, events: int = 1) -> None:
         """Count events that came after their window was closed."""
         self._late.labels(self._venue(venue)).inc(events)
+
+    def clock_faults(self, venue: str, events: int) -> None:
+        """Count events whose time is more than a minute off ours: placed by their receipt."""
+        self._off.labels(self._venue(venue)).inc(events)
 
     def clock_skew(self, venue: str, seconds: float) -> None:
         """Note how far a venue's clock is ahead of ours."""

@@ -70,6 +70,7 @@ class Picture:
         self._counted: dict[str, Tally] = {}
         self._rates: dict[str, tuple[int, int, float | None]] = {}
         self._late: dict[str, int] = {}
+        self._clock_faults: dict[str, int] = {}
         self._tape_fault: str | None = None
         self._committed_ns: int | None = None
         self.notes: list[str] = []
@@ -198,6 +199,9 @@ class Picture:
         for venue, late in watcher.follower.late.items():
             self._metrics.late(venue, late - self._late.get(venue, 0))
             self._late[venue] = late
+        for venue, faults in watcher.follower.clock_faults().items():
+            self._metrics.clock_faults(venue, faults - self._clock_faults.get(venue, 0))
+            self._clock_faults[venue] = faults
         self._metrics.committed(watcher.pipeline.commit_took_s)
 
     def _venue(self, watcher: Watcher, venue: str, now_ns: int) -> VenueView:
