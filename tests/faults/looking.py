@@ -7,6 +7,7 @@ import msgspec
 
 from airpocket.alerts.alert import InformationalAlert, Stage
 from airpocket.market.events import Gap, Health, HealthState
+from airpocket.market.stream import Line
 from airpocket.units import SECOND_NS
 from tests.live.fake_venue import FakeVenue, Session
 from tests.live.watch_rig import Watch
@@ -16,6 +17,7 @@ __all__ = [
     "asked",
     "healths",
     "holes",
+    "lines_of",
     "main_channel",
     "notices",
     "opened_between",
@@ -78,6 +80,11 @@ def holes(whole: Watch, venue: str, channel: str | None = None) -> list[Gap]:
         if gap.venue == venue and channel in {None, gap.channel}:
             last[gap.channel, gap.raw_symbol, gap.from_ns] = gap
     return list(last.values())
+
+
+def lines_of(whole: Watch, venue: FakeVenue) -> list[Line]:
+    """List the connections that are planned."""
+    return [line for line, _ in whole.watcher.feeds[venue.name].statuses]
 
 
 def healths(whole: Watch, venue: str, channel: str) -> list[Health]:

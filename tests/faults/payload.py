@@ -1,37 +1,33 @@
-"""E. Payload: F28 to F33, frames that are broken, strange, hostile, crowded or too large."""
+"""E. Payload: F28 to F32, frames that are broken, strange, hostile, crowded or too large."""
 
 import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from math import isfinite
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from airpocket.alerts.alert import Stage
-from airpocket.alerts.fact import FactName
-from airpocket.live.plausible import Plausible
 from airpocket.live.reading import Reader
 from airpocket.live.receiver import Reading
 from airpocket.live.session import Session, Why
 from airpocket.live.transport import Connection
-from airpocket.market.events import Funding, HealthState, Mark, Trade
+from airpocket.market.events import Funding, Mark, Trade
 from airpocket.market.wire import Frame
 from airpocket.venues.register import open_streams
 from tests.faults.case import Case, Script, case
-from tests.faults.looking import TOPICS, healths, holes, main_channel, notices
+from tests.faults.looking import TOPICS, holes, lines_of, main_channel, notices
 from tests.faults.oracle import Leave, seen_keys
 from tests.live import spoiling
 from tests.live.fake_transport import FakeTransport
 from tests.live.fake_venue import FakeVenue
 from tests.live.fake_venue import Session as VenueSession
-from tests.live.faults import Fault
 from tests.live.ledger import Delivery
 from tests.live.rig import SYMBOLS
 from tests.live.watch_rig import Watch
@@ -43,13 +39,9 @@ _CALM: Final = Rates(
 )
 
 
-def _lines(whole: Watch, venue: FakeVenue) -> int:
-    return len(whole.watcher.feeds[venue.name].statuses)
-
-
 def _kept_up(whole: Watch, venue: FakeVenue) -> None:
     """Demand that no connection was lost and nobody was told of anything."""
-    assert len(venue.sessions) == _lines(whole, venue), "a connection was replaced"
+    assert len(venue.sessions) == len(lines_of(whole, venue)), "a connection was replaced"
     assert not whole.alerts, whole.alerts[0]
 
 
@@ -368,7 +360,7 @@ def _is_one_of(numbers: set[int], session: VenueSession) -> bool:
 
 
 def _closed_not_looped(whole: Watch, venue: FakeVenue) -> None:
-    lines = _lines(whole, venue)
+    lines = len(lines_of(whole, venue))
     before, after = whole.notes["before"], whole.notes["after"]
     assert before == lines, "a frame within the limit ended a connection"
     assert whole.quarantined, "a frame within the limit was not looked at"
@@ -402,75 +394,3 @@ case(
         options={"rates": _CALM},
     )
 )
-
-
-# -- F33: the form stays, the meaning changes ----------------------------------------------------
-
-
-def _one_coin(venue: str) -> Mapping[str, Any]:
-    rates = Rates(
-        trades_per_s=0.5, mark_every_s=5.0, open_interest_every_s=10.0, liquidations_per_h=None
-    )
-    # Binance's open interest has to be asked for.
-    return {"symbols": {venue: SYMBOLS[venue][:1]}, "rest": venue == "binance", "rates": rates}
-
-
-async def _other_meaning(whole: Watch, venue: FakeVenue) -> None:
-    await asyncio.sleep(120)
-    await _fall(whole, "sides", venue.faults.flip_side())
-    await _fall(whole, "honest")
-    assert len(whole.notices()) == 2, "an honest fall does not end the doubt"
-    await _fall(whole, "sizes", venue.faults.multiply(100.0))
-    await asyncio.sleep(600)
-    for market in whole.rig.world.of_venue(venue.name):
-        whole.rig.world.liquidate(venue.name, market.instrument.raw_symbol)
-    await asyncio.sleep(70)
-
-
-async def _fall(whole: Watch, name: str, fault: Fault | None = None) -> None:
-    """Let the price fall by 5 % within four minutes, and longs be closed."""
-    whole.note(name)
-    whole.rig.world.cascade(0.0, seconds=240.0, move=0.05, count=200, usd=8e6)
-    await asyncio.sleep(300)
-    if fault is not None:
-        fault.end()
-    whole.note(f"{name} end")
-
-
-def _told_of_it(whole: Watch, venue: FakeVenue) -> None:
-    said = [
-        one
-        for one in healths(whole, venue.name, "liquidations")
-        if one.state is HealthState.SUSPECT
-    ]
-    reasons = [one.reason for one in said]
-    assert [reason.split(":")[0] for reason in reasons] == [
-        "sides contradict the price", "sizes exceed open interest",
-    ], reasons  # fmt: skip
-    for one, name in zip(said, ("sides", "sizes"), strict=True):
-        assert whole.at_ns[name] < (one.local_ns or 0) < whole.at_ns[f"{name} end"], one
-    opened = notices(whole)
-    assert len(opened) == 2, f"{len(opened)} notices"
-    assert len(notices(whole, Stage.ALL_CLEAR)) == 2
-    for one in opened:
-        assert one.value(FactName.FEED_CAUSE) == "implausible"
-        assert one.value(FactName.FEED_GAP) is None
-    assert not holes(whole, venue.name), "what flows is no hole"
-
-
-def _believes_words(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Plausible, "contradictions", lambda _self: [])
-
-
-case(
-    Case(
-        number="F33",
-        title="the meaning changes and the form does not: sides the other way, sizes by 100",
-        script=_other_meaning,
-        expect=_told_of_it,
-        plant=_believes_words,
-        leave=Leave(market_alerts=True, may_alter=True),  # four cascades that happen
-        not_for={"hyperliquid": "it shows no liquidations"},
-        options=_one_coin,
-    )
-)  # fmt: skip
