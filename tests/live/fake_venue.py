@@ -368,6 +368,8 @@ class FakeVenue:
     ) -> RestReply:
         """Answer a request over HTTP."""
         reply = self.faults.rest(path) or self.dialect.rest(method, path, query, body)
+        about = query.get("symbol", query.get("instId", ""))
+        reply = self.faults.rest_again(path, about, reply)
         asked = path if not query else path + "?" + "&".join(f"{k}={v}" for k, v in query.items())
         self.asked.append((self.loop.time(), asked, reply.status))
         delay_s = reply.delay_s + self.faults.rest_delay_s(path)

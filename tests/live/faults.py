@@ -53,6 +53,7 @@ class Faults:
         self._rest: list[tuple[Fault, str, RestReply | None, float]] = []
         self._handshakes: list[tuple[Fault, str, float]] = []
         self._topics: list[tuple[Fault, str]] = []
+        self._repeats: list[tuple[Fault, str, dict[tuple[str, str], RestReply]]] = []
         self._shifts: list[tuple[Fault, int]] = []
         self._at_open: list[Fault] = []
         self._replays: list[tuple[Fault, str, int]] = []
@@ -116,6 +117,14 @@ class Faults:
                 fault.fired += 1
                 return reply
         return None
+
+    def rest_again(self, path: str, about: str, reply: "RestReply") -> "RestReply":
+        """Answer as before, if a fault wants so; ``about`` is what keeps questions apart."""
+        for fault, pattern, first in self._repeats:
+            if fault.is_on and fnmatchcase(path, pattern):
+                fault.fired += (path, about) in first
+                return first.setdefault((path, about), reply)
+        return reply
 
     def rest_body(self, data: bytes) -> bytes:
         """Write an answer over HTTP by the clock that the venue has."""
@@ -451,6 +460,12 @@ class Faults:
         """F39: answer some paths with something else."""
         fault = self._new("break_rest", for_s, None)
         self._rest.append((fault, pattern, reply, 0.0))
+        return fault
+
+    def repeat_rest(self, pattern: str, *, for_s: float | None = None) -> Fault:
+        """F39: each question is answered with the first answer of its path, whatever it asks."""
+        fault = self._new("repeat_rest", for_s, None)
+        self._repeats.append((fault, pattern, {}))
         return fault
 
     def end_all(self) -> None:
