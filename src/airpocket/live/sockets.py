@@ -86,7 +86,7 @@ class AiohttpTransport:
                     autoclose=True,
                     autoping=True,
                     compress=0,
-                    max_msg_size=frame_bytes_most,
+                    max_msg_size=frame_bytes_most + 1,  # aiohttp refuses from this size on
                     decode_text=False,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                     ssl=True if self._trust is None else self._trust,
