@@ -23,9 +23,10 @@ from tests.faults.looking import TOPICS, healths, holes, main_channel, whole_fee
 from tests.faults.oracle import Leave, judge, seen_keys
 from tests.live import spoiling
 from tests.live.fake_venue import FakeVenue
+from tests.live.ledger import Sent
 from tests.live.loopback import Loopback, LoopbackTransport, real_bench
 from tests.live.rig import SYMBOLS, Rig
-from tests.live.virtual import START_NS
+from tests.live.virtual import BEGIN_S, START_NS
 from tests.live.watch_rig import Watch
 from tests.live.world import Rates
 
@@ -169,7 +170,7 @@ def _during(whole: Watch, gaps: Sequence[Gap], name: str) -> None:
     assert gaps, "no hole"
     for gap in gaps:
         assert gap.to_ns is not None, f"still open: {gap}"
-        assert START_NS <= gap.from_ns <= whole.at_ns[name] + SECOND_NS, gap
+        assert START_NS <= gap.from_ns <= whole.at_ns[name] + 5 * SECOND_NS, gap
         assert gap.to_ns > whole.at_ns[name], gap
 
 
@@ -195,8 +196,8 @@ def test_f02_a_mute_socket_is_replaced(tmp_path: Path) -> None:
         await stage.until_up()
         assert all(one.closed_by == "client" for one in before)
 
-    whole = play("bybit", script, tmp_path)
-    gaps = holes(whole, "bybit", "trades")
+    whole = play("hyperliquid", script, tmp_path)
+    gaps = holes(whole, "hyperliquid", "trades")
     _during(whole, gaps, "on")
     assert {gap.cause for gap in gaps} == {GapCause.SILENCE}
     silent_ns = (gaps[0].to_ns or 0) - gaps[0].from_ns
@@ -226,9 +227,10 @@ def test_f09_a_reset_in_a_burst_is_marked_and_filled(tmp_path: Path) -> None:
     async def script(stage: Stage) -> None:
         await stage.until_up()
         before = list(stage.venue.live)
-        stage.flood(2_500.0, 1.0)
+        stage.whole.note("burst")
+        stage.flood(500.0, 2.5)  # no more than this process makes in time, if it is slowed down
         read = partial(_read, stage.venue)
-        enough = read() + 1_000
+        enough = read() + 600
         await stage.until(lambda: read() >= enough, "in the middle of it")
         stage.whole.note("on")
         stage.venue.faults.reset(after_bytes=random.Random(1).randrange(1, 20_000))
@@ -241,12 +243,15 @@ def test_f09_a_reset_in_a_burst_is_marked_and_filled(tmp_path: Path) -> None:
     _during(whole, gaps, "on")
     assert {gap.cause for gap in gaps} == {GapCause.DISCONNECT}
     stored = {one.trade_id for one in whole.final.events if isinstance(one, Trade)}
-    first, last = min(gap.from_ns for gap in gaps), max(gap.to_ns or 0 for gap in gaps)
-    made = [one.event for one in whole.rig.world.happened if isinstance(one.event, Trade)]
-    inside = [one.trade_id for one in made if first <= (one.venue_ns or 0) <= last]
+    made = [one for one in whole.rig.world.happened if isinstance(one.event, Trade)]
+    inside = [one.event.trade_id for one in made if _after(whole, one) and not one.was_read]
     assert len(inside) > 100, "the burst was over before the reset"
     lost = [trade_id for trade_id in inside if trade_id not in stored]
     assert not lost, f"{len(lost)} of {len(inside)} trades are not filled in"
+
+
+def _after(whole: Watch, sent: Sent) -> bool:
+    return sent.at_s >= BEGIN_S + (whole.at_ns["burst"] - START_NS) / SECOND_NS
 
 
 def _read(venue: FakeVenue) -> int:
@@ -283,7 +288,7 @@ def test_f10_broken_off_at_each_edge_it_comes_back(
 def test_f13_a_retry_after_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "_STATUS_FIRST_S", 0.2)  # instead of 5: the header decides
     monkeypatch.setattr(pacing, "_ONE_AT_A_TIME_S", 0.5)  # instead of 15
-    asked_s = 2.0
+    asked_s = 1.0
 
     async def script(stage: Stage) -> None:
         await stage.until_up()
@@ -306,8 +311,8 @@ def test_f13_a_retry_after_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask a venue that is blocked again after two seconds instead of sixty."""
-    monkeypatch.setattr(line_keeper, "_BLOCKED_FIRST_S", 2.0)
+    """Ask a venue that is blocked again after a second instead of sixty."""
+    monkeypatch.setattr(line_keeper, "_BLOCKED_FIRST_S", 1.0)
     monkeypatch.setattr(pacing, "_STATUS_FIRST_S", 0.2)
 
 
@@ -317,7 +322,8 @@ def test_f16_an_address_that_is_blocked_is_said_and_asked_slowly(tmp_path: Path)
         fault = stage.venue.faults.refuse(451)
         said = await stage.until_told(HealthState.BLOCKED)
         assert "451" in said
-        await stage.until(lambda: fault.fired > len(stage.venue.dialect.hosts), "asked again")
+        lines = _lines(stage.whole, "okx")
+        await stage.until(lambda: fault.fired >= 2 * lines, "asked again")
         fault.end()
         await stage.until_up()
 
@@ -327,7 +333,7 @@ def test_f16_an_address_that_is_blocked_is_said_and_asked_slowly(tmp_path: Path)
     assert len(refused) >= 2
     lines = _lines(whole, "okx")
     for early, late in zip(refused, refused[lines:], strict=False):
-        assert late - early >= 2.0, f"asked again after {late - early:.2f} s"
+        assert late - early >= 1.0, f"asked again after {late - early:.2f} s"
     assert holes(whole, "okx", "liquidations"), "nobody was told that it was not watched"
 
 
