@@ -269,15 +269,22 @@ class Session:
 
     def _prove(self, topics: tuple[str, ...], wall_ns: int) -> None:
         """Conclude from data what is proven: what spoke, and what may be silent beside a canary."""
-        canary = any(self._wanted[topic].silent_after_s is not None for topic in topics)
-        for topic, one in list(self._unproven.items()):
-            beat = self.pulse.beats[topic]
-            beside = beat.acked_s is not None and canary and one.silent_after_s is None
-            if topic not in topics and (not beside or topic in self._stalled):
-                continue
+        unproven, beats = self._unproven, self.pulse.beats
+        proven = [topic for topic in topics if topic in unproven]
+        if any(self._wanted[topic].silent_after_s is not None for topic in topics):
+            proven += [
+                topic
+                for topic, one in unproven.items()
+                if one.silent_after_s is None
+                and topic not in self._stalled
+                and topic not in topics
+                and beats[topic].acked_s is not None
+            ]
+        for topic in proven:
+            one, beat = unproven[topic], beats[topic]
             if beat.acked_s is None:
                 beat.acked_s = self._loop.time()  # its data came: the answer was lost
-            del self._unproven[topic]
+            del unproven[topic]
             self._stalled.discard(topic)
             self._overdue.discard(topic)
             self._asked_again.pop(topic, None)
@@ -285,7 +292,7 @@ class Session:
         self._note_proven()
 
     def _note_proven(self) -> None:
-        if set(self._unproven) <= set(self._asking.refused):
+        if self._unproven.keys() <= self._asking.refused.keys():
             self.proven.set()
 
     def _hear_unreadable(self, reading: Reading, data: bytes) -> None:
