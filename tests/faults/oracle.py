@@ -138,6 +138,10 @@ def _once(whole: Watch, venue: str, leave: Leave) -> None:
         for frame in session.delivered:
             for sent in frame.events if frame.replayed else ():
                 happened[sent.key] = max(1, happened[sent.key])
+    for market in whole.rig.world.markets.values():  # and before the listing of an instrument
+        for sent in (*market.trades, *market.forced):
+            if sent.serial == 0 and sent.venue == venue:
+                happened[sent.key] = max(1, happened[sent.key])
     if leave.may_alter:  # what an altered frame says was said, true or not
         frames = [one for session in whole.rig[venue].sessions for one in session.delivered]
         for said in whole.rig[venue].read(one.data for one in frames if one.altered):

@@ -13,6 +13,8 @@ from airpocket.alerts.alert import InformationalAlert, Signal
 from airpocket.alerts.health_desk import HealthDesk
 from airpocket.alerts.outbox import Outbox
 from airpocket.alerts.saying import Said
+from airpocket.app.plans import Lining
+from airpocket.app.symbols import resolve
 from airpocket.live.backfill import Filled
 from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
@@ -33,6 +35,7 @@ from tests.live.rig import Rig
 
 _T = TypeVar("_T")
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - no disk to wait for
+_THROTTLED = {"binance", "okx"}
 BINANCE = {"binance": ("BTCUSDT", "ETHUSDT")}
 
 
@@ -57,6 +60,7 @@ class Watch:
         rest: bool = False,
         commit_s: float = 2.0,
         more_lines: Callable[[Sequence[Line]], Sequence[Line]] = lambda _: (),
+        words: Sequence[str] = (),
     ) -> None:
         self.rig = rig
         self.bench = rig.bench
@@ -94,7 +98,8 @@ class Watch:
         )  # fmt: skip
         self.watcher = Watcher(
             [
-                _venue(rig, name, depth=depth, rest=self.rests.get(name), more_lines=more_lines)
+                _venue(rig, name, depth=depth, rest=self.rests.get(name), more_lines=more_lines,
+                       words=words)
                 for name in rig.venues
             ],
             transport=rig.transport, tapes=self.tapes, reader=Reader(), follower=Follower(),
@@ -164,6 +169,18 @@ def kept(tapes: Tapes) -> Kept:
     return found
 
 
+def _venue_named(rig: Rig, name: str, words: Sequence[str], rest: Rest | None) -> VenueToFollow:
+    """Follow what a person names; when the listing changes, what it means is planned anew."""
+    rules, catalogue = register.open_streams(name), register.catalogue_of(name)
+    at_ns = rig.bench.clock.wall_ns()
+    lining = Lining(rules, tuple(words), catalogue, rig.bench.clock)
+    rows = resolve(words, {name: catalogue}, at_ns=at_ns).instruments[name]
+    return VenueToFollow(
+        rules, lining.lines(rows, at_ns), catalogue, tuple(row.raw_symbol for row in rows),
+        is_throttled=name in _THROTTLED, rest=rest, replan=lining.again,
+    )  # fmt: skip
+
+
 def _venue(
     rig: Rig,
     name: str,
@@ -171,7 +188,10 @@ def _venue(
     depth: bool,
     rest: Rest | None,
     more_lines: Callable[[Sequence[Line]], Sequence[Line]],
+    words: Sequence[str],
 ) -> VenueToFollow:
+    if words:
+        return _venue_named(rig, name, words, rest)
     rules = register.open_streams(name)
     catalogue = register.catalogue_of(name)
     symbols = tuple(market.instrument.raw_symbol for market in rig.world.of_venue(name))
@@ -179,7 +199,7 @@ def _venue(
     lines = rules.lines(instruments, rig.bench.clock.wall_ns(), depth=depth)
     lines = (*lines, *more_lines(lines))
     return VenueToFollow(
-        rules, lines, catalogue, symbols, is_throttled=name in {"binance", "okx"}, rest=rest
+        rules, lines, catalogue, symbols, is_throttled=name in _THROTTLED, rest=rest
     )
 
 
@@ -192,18 +212,26 @@ def watch(
     rest: bool = False,
     commit_s: float = 2.0,
     more_lines: Callable[[Sequence[Line]], Sequence[Line]] = lambda _: (),
+    words: Sequence[str] = (),
     **options: Any,
 ) -> tuple[Watch, _T]:
     """Run a script beside a watcher; the watcher is stopped as a person would stop it.
 
-    ``more_lines`` gives lines of a venue that are followed beside those it plans.
+    ``more_lines`` gives lines of a venue that are followed beside those it plans. ``words`` are
+    followed in place of all that the world lists, as a person would name them.
     """
 
     async def main(bench: virtual.Bench) -> tuple[Watch, _T]:
         rig = Rig(bench, symbols, depth=depth, **options)
         with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
             whole = Watch(
-                rig, Path(folder), depth=depth, rest=rest, commit_s=commit_s, more_lines=more_lines
+                rig,
+                Path(folder),
+                depth=depth,
+                rest=rest,
+                commit_s=commit_s,
+                more_lines=more_lines,
+                words=words,
             )
             task = asyncio.create_task(whole.watcher.run())
             try:

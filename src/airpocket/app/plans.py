@@ -29,7 +29,7 @@ from airpocket.market.stream import Line, StreamRules
 from airpocket.venues import register
 from airpocket.venues.hyperliquid.streams import HyperliquidStreams
 
-__all__ = ["LateClient", "Plan", "coverage_of", "plan"]
+__all__ = ["LateClient", "Lining", "Plan", "coverage_of", "plan"]
 
 _CHANNELS: Final = {
     "binance": "forceOrder", "bybit": "allLiquidation", "okx": "liquidations",
@@ -156,9 +156,10 @@ def plan(
     followed = []
     for name, instruments in found.instruments.items():
         own = settings.venues.get(name, VenueSettings())
-        lining = _Lining(
-            rules[name], asked, catalogues[name], clock, settings.watch.depth, own.ws_url
-        )
+        lining = Lining(
+            rules[name], asked, catalogues[name], clock,
+            depth=settings.watch.depth, base=own.ws_url,
+        )  # fmt: skip
         client = LateClient(name, own.rest_url)
         followed.append(
             VenueToFollow(
@@ -193,8 +194,24 @@ def coverage_of(venue: str, at_ns: int) -> Coverage | None:
 
 
 @final
-class _Lining:
-    """Lines of one venue, now and whenever its listing changes."""
+class Lining:
+    """Lines of one venue, now and whenever its listing changes.
+
+    Parameters
+    ----------
+    rules
+        How its streams are asked for.
+    words
+        What is to be followed, as a person names it.
+    catalogue
+        What it lists; learns.
+    clock
+        The wall clock.
+    depth
+        Whether to follow books too.
+    base
+        Another address of its streams; ``None``: its own.
+    """
 
     def __init__(
         self,
@@ -202,8 +219,9 @@ class _Lining:
         words: tuple[str, ...],
         catalogue: Catalogue,
         clock: Clock,
-        depth: bool,  # noqa: FBT001
-        base: str | None,
+        *,
+        depth: bool = False,
+        base: str | None = None,
     ) -> None:
         self._rules = rules
         self._words = words
@@ -214,6 +232,7 @@ class _Lining:
         self._lines: tuple[Line, ...] = ()
 
     def lines(self, instruments: Sequence[Instrument], at_ns: int) -> tuple[Line, ...]:
+        """Plan the connections that follow some instruments."""
         self._lines = lines_of(
             self._rules, instruments, at_ns=at_ns, depth=self._depth, base=self._base
         )
