@@ -133,28 +133,34 @@ def _is_throttled(whole: Watch, sent: Sent) -> bool:
 
 
 def _once(whole: Watch, venue: str, leave: Leave) -> None:
-    happened = Counter(one.key for one in whole.rig.world.happened if one.venue == venue)
-    for session in whole.rig[venue].sessions:  # what a venue says of the time before us
-        for frame in session.delivered:
-            for sent in frame.events if frame.replayed else ():
-                happened[sent.key] = max(1, happened[sent.key])
-    for market in whole.rig.world.markets.values():  # and before the listing of an instrument
-        for sent in (*market.trades, *market.forced):
-            if sent.serial == 0 and sent.venue == venue:
-                happened[sent.key] = max(1, happened[sent.key])
-    if leave.may_alter:  # what an altered frame says was said, true or not
-        frames = [one for session in whole.rig[venue].sessions for one in session.delivered]
-        for said in whole.rig[venue].read(one.data for one in frames if one.altered):
-            happened.update(map(event_key, said.events))
-    for event in whole.final.events:  # the same over REST: what trades were made before our start
-        if event.venue == venue and event.venue_ns is not None and event.venue_ns < START_NS:
-            happened[event_key(event)] = max(1, happened[event_key(event)])
+    happened = _told_at_most(whole, venue, leave)
     for key, count in seen_keys(whole, venue).items():
         if key[1] not in {"Trade", "Liquidation"} or (leave.may_alter and not happened[key]):
             continue
         assert count <= happened[key], f"O2: {key} is stored {count} times, not {happened[key]}"
     told = Counter((one.alert_id, one.sequence) for one in whole.alerts)
     assert not told or max(told.values()) == 1, "O2: an alert was said twice"
+
+
+def _told_at_most(whole: Watch, venue: str, leave: Leave) -> Counter[EventKey]:
+    """Count how often each event may be stored."""
+    happened = Counter(one.key for one in whole.rig.world.happened if one.venue == venue)
+    earlier = set()  # what a venue says of the time before us, over its streams or over REST
+    for session in whole.rig[venue].sessions:
+        earlier |= {sent.key for one in session.delivered if one.replayed for sent in one.events}
+    for event in whole.final.events:
+        if event.venue == venue and event.venue_ns is not None and event.venue_ns < START_NS:
+            earlier.add(event_key(event))
+    for market in whole.rig.world.markets.values():  # and before the listing of an instrument
+        past = (*market.trades, *market.forced)
+        earlier |= {sent.key for sent in past if sent.serial == 0 and sent.venue == venue}
+    for key in earlier:
+        happened[key] = max(1, happened[key])
+    if leave.may_alter:  # what an altered frame says was said, true or not
+        frames = [one for session in whole.rig[venue].sessions for one in session.delivered]
+        for said in whole.rig[venue].read(one.data for one in frames if one.altered):
+            happened.update(map(event_key, said.events))
+    return happened
 
 
 def _gaps_marked(whole: Watch, venue: str, leave: Leave) -> None:
