@@ -151,8 +151,6 @@ class Pipeline:
             tally.refused += 1
             self._note_full(venue, local_ns, str(error))
             return Reading(local_ns, (), _NOT_KEPT, kept=False)
-        if venue in self._full:
-            self._note_room(venue, local_ns)
         reading = self._reader.read(Frame(venue, stream, local_ns, data, raw_ref))
         said = reading.said
         tally.events += len(reading.events)
@@ -162,6 +160,8 @@ class Pipeline:
         if len(said.events) > len(reading.events):
             tally.repeats += len(said.events) - len(reading.events)
         self._waiting.append(reading)
+        if venue in self._full:
+            self._note_room(venue, local_ns)  # behind the frame, as it lies on the tape
         self._work.set()
         self._events.reading(venue, stream, reading)
         return reading
