@@ -16,6 +16,7 @@ import structlog
 from airpocket.alerts.alert import InformationalAlert, Signal
 from airpocket.alerts.health_desk import HealthDesk
 from airpocket.alerts.outbox import Outbox
+from airpocket.alerts.render import headline
 from airpocket.alerts.saying import Said
 from airpocket.app import config as configuration
 from airpocket.app.channels import channel_specs, secrets_of
@@ -79,7 +80,13 @@ def run(
     settings = configuration.load(config)
     specs = channel_specs(settings)
     screen = None if quiet else WatchScreen()
-    settings.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{settings.folder}: cannot be made a folder ({error.strerror}): choose another"
+            " [store] folder"
+        ) from error
     with (
         _log_stream(settings, screen) as stream,
         Journal(settings.log, secrets=secrets_of(specs), stream=stream),
@@ -160,6 +167,12 @@ class Running:
                     stack.push_async_callback(one.rest.close)
             filing = None if self._is_recording else self._open_filing(stack)
             follower, reader = Follower(), Reader()
+            self._log.info(
+                "watching", venues=[one.rules.venue for one in self._plan.venues],
+                symbols=list(self._plan.symbols), folder=str(folder),
+            )  # fmt: skip
+            for note in self._plan.notes:
+                self._log.info("note", said=note)
             await self._warm_up(reader, follower)
             desk = HealthDesk()
             self.watcher = Watcher(
@@ -239,6 +252,8 @@ class Running:
                 filing.add(said)
         now_ns = self._clock.wall_ns()
         notices = self.outbox.last_of_open(Signal.FEED_HEALTH)
+        for notice in notices:  # told before, under an id that goes on: no second message
+            self._log.warning("still_out", told=headline(notice))
         for alert in desk.resume(notices, venues=self.watcher.feeds, now_ns=now_ns):
             self._note_alert(alert)
             filing.add(alert)
