@@ -166,7 +166,8 @@ class FakeBinance:
             past = market.forced if channel == "forceOrder" else market.trades
             if channel not in {"forceOrder", "aggTrade", "trade"}:
                 return []
-            for sent in list(past)[-count:]:
+            waiting = {said[1].serial for said in self._waiting.values()}  # not said yet
+            for sent in [one for one in past if one.serial not in waiting][-count:]:
                 if channel == "aggTrade":
                     data = as_json(_aggregate(sent.event, self._product(sent.event)))
                 else:

@@ -109,7 +109,9 @@ class FakeBybit:
         if market is None or kind not in {"publicTrade", "allLiquidation"}:
             return []
         past = market.forced if kind == "allLiquidation" else market.trades
-        return [(self._venue.encode([sent.event])[0], (sent,)) for sent in list(past)[-count:]]
+        waiting = {one[1].serial for said in self._waiting.values() for one in said}
+        said_before = [sent for sent in past if sent.serial not in waiting]
+        return [(self._venue.encode([sent.event])[0], (sent,)) for sent in said_before[-count:]]
 
     def listing_changed(self, raw_symbol: str) -> None:
         """Nothing is said of it to who is connected."""

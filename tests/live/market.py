@@ -213,8 +213,7 @@ class Market:
         step = max(self.tick, middle * 2e-5)
         for side, sign in ((self.bids, -1), (self.asks, 1)):
             wanted = [
-                self.on_tick(middle + sign * (self.tick + level * step))
-                for level in range(_LEVELS)
+                self.on_tick(middle + sign * (self.tick + level * step)) for level in range(_LEVELS)
             ]
             inside = {price for price in side if (price - middle) * sign > 0}
             kept = {price: side[price] for price in sorted(inside & set(wanted))}

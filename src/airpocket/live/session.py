@@ -140,8 +140,10 @@ class Session:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._connection.close()
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:  # whoever is in such a hurry that he cancels twice
+                await self._connection.close()
         why, said = (self._end.why, self._end.said) if self._end else (Why.CLOSED, "over")
         return SessionEnd(why, said, self.pulse.last_wall_ns)
 

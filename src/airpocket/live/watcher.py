@@ -161,7 +161,8 @@ class Watcher:
         for one in self._venues:
             self._start_venue(one)
         try:
-            await asyncio.gather(*self._tasks, *self._feeding)
+            # Not gather: that would cancel all of them at once, and stop() once more.
+            await asyncio.wait([*self._tasks, *self._feeding])
         finally:
             await self.stop()
 
