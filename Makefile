@@ -10,7 +10,7 @@ BENCH_VENV := .venv-bench
 AIRPOCKET_DATA ?= ../shared/data
 export AIRPOCKET_DATA
 
-.PHONY: help env demo test lint format bench slow slow-sample faults lock clean
+.PHONY: help env demo test lint format bench slow slow-sample faults soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ bench: $(BENCH_VENV)/.ready ## measure beside peers; figures are ratios of one r
 
 faults: $(STAMP) ## play the faults F01 to F50 on every venue, and print a line each
 	$(PY) -m tests.faults
+
+soak: $(STAMP) ## ten minutes of faults: memory, descriptors, threads and tasks stay flat
+	$(PY) -m pytest -n 0 -m slow tests/live/test_soak.py
 
 slow: $(STAMP) ## the long tests: fuzzing, kills, power loss, faults x 20 seeds, soak (hours)
 	$(PY) -m pytest -n auto -m slow
