@@ -215,8 +215,11 @@ def _tidy(whole: Watch) -> None:
         venue.asked.clear()
         faults = venue.faults
         faults.all = [one for one in faults.all if one.is_on]
-        for kept in (faults._refusals, faults._handshakes, faults._topics, faults._replays):
-            kept[:] = [one for one in kept if one[0].is_on]  # type: ignore[index]
+        lists: tuple[Any, ...] = (
+            faults._refusals, faults._handshakes, faults._topics, faults._replays,
+        )  # fmt: skip
+        for kept in lists:
+            kept[:] = [one for one in kept if one[0].is_on]
         for market in whole.rig.world.of_venue(venue.name):
             market._said.clear()
             while len(market.trades) > 200:
