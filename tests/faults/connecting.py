@@ -44,7 +44,7 @@ _BARE: Final = Rates(
 )  # fmt: skip
 
 
-async def _until_up(whole: Watch, venue: FakeVenue, within_s: float = 180.0) -> float:
+async def _until_up(whole: Watch, venue: FakeVenue, within_s: float = 70.0) -> float:
     """Wait until all of a venue is said to be alive; tells how long it took."""
     begun_s = whole.bench.loop.time()
     while not whole_feed_is_up(whole, venue.name):
@@ -221,13 +221,13 @@ async def _every_edge(whole: Watch, venue: FakeVenue) -> None:
         await asyncio.sleep(1)
         await _until_up(whole, venue)
         cut.end()
-        await asyncio.sleep(rng.uniform(5, 20))
+        await asyncio.sleep(rng.uniform(11, 25))  # long enough to begin the back-off anew
     faults.reset()  # while it waits: a partition during the back-off
-    gone = faults.unreachable("port", for_s=rng.uniform(3, 20))
-    await asyncio.sleep(1)
-    await _until_up(whole, venue)
+    gone = faults.unreachable("port")
+    await asyncio.sleep(rng.uniform(3, 20))
     gone.end()
-    await asyncio.sleep(rng.uniform(5, 15))
+    await _until_up(whole, venue)
+    await asyncio.sleep(rng.uniform(11, 25))
     await _end_beside_successor(whole, venue)
     await asyncio.sleep(30)
 

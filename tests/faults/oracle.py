@@ -191,6 +191,7 @@ def _bounded(whole: Watch, leave: Leave) -> None:
     assert whole.open_sockets <= leave.lines, f"O6: {whole.open_sockets} sockets are open"
     assert whole.tasks <= whole.tasks_most, f"O6: {whole.tasks} tasks, not {whole.tasks_most}"
     assert len(asyncio.all_tasks(whole.bench.loop)) <= 3, "O6: tasks outlive the watcher"
+    assert not whole.rig.transport.live, "O6: sockets outlive the watcher"
 
 
 def _nothing_unseen(whole: Watch, venue: str) -> None:

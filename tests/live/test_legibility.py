@@ -25,6 +25,16 @@ def test_the_third_in_a_row_tells_once_and_since_when() -> None:
     assert told == [None, None, (7, "unreadable: btcusdt@aggTrade: why"), None]
 
 
+def test_what_was_hidden_is_told_when_it_can_be_read_again() -> None:
+    topics = _legibility(TRADES, FORCED)
+    for _ in range(3):
+        topics.reject(TRADES.topic, 1, "why")
+    assert topics.hidden == {TRADES.topic}
+    assert topics.read([FORCED.topic]) == set()
+    assert topics.read([TRADES.topic]) == {TRADES.topic}
+    assert topics.hidden == set()
+
+
 def test_one_that_can_be_read_begins_the_row_anew() -> None:
     topics = _legibility(TRADES)
     for wall_ns in range(20):

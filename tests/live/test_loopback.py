@@ -54,6 +54,8 @@ def on_sockets(
                 return await test(rig, server, transport)
             finally:
                 rig.world.stop()
+                for connection in transport.live:
+                    await connection.close()
                 await transport.close()
 
     return asyncio.run(main())

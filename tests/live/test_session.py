@@ -191,3 +191,31 @@ def test_frames_that_name_nothing_are_no_sign_of_life() -> None:
     stage, end = _play(script)
     assert end.why is Why.SILENT
     assert stage.unreadable == []
+
+
+def test_liquidations_that_could_not_be_read_are_proven_by_a_canary_that_can_be_again() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        stage.venue.muted = lambda _connection, _topic: True
+        for _ in range(10):
+            _spoil(stage, "forced.BTC", 1)
+            _spoil(stage, "mark.BTC", 1)
+            await asyncio.sleep(1)
+        stage.venue.muted = lambda _connection, _topic: False
+        await asyncio.sleep(3)
+
+    stage, _ = _play(script)
+    assert {topic for topic, _, _ in stage.unreadable} == {"forced.BTC", "mark.BTC"}
+    assert stage.proven.count("forced.BTC") == 2
+
+
+def test_liquidations_that_alone_cannot_be_read_are_proven_by_nothing_else() -> None:
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(5)
+        for _ in range(10):
+            _spoil(stage, "forced.BTC", 1)
+            await asyncio.sleep(1)
+
+    stage, _ = _play(script)
+    assert [topic for topic, _, _ in stage.unreadable] == ["forced.BTC"]
+    assert stage.proven.count("forced.BTC") == 1

@@ -273,10 +273,11 @@ BLOCKS_AN_HOUR = 3_000  # of Python's allocator, of about a million
 
 
 def test_hours_of_faults_leave_nothing_behind() -> None:
-    held = _hours(5)
+    held = _hours(4)
     assert _is_flat(held, BLOCKS_AN_HOUR), held
 
 
+@pytest.mark.slow
 def test_a_leak_of_a_few_kilobytes_a_fault_would_be_seen() -> None:
     held = _hours(4, leak=[])
     assert not _is_flat(held, BLOCKS_AN_HOUR), held

@@ -39,6 +39,8 @@ class Legibility:
         self._words: dict[str, tuple[bytes, ...]] = {}
         self._most: dict[str, int] = {}
         self._rows: dict[str, tuple[int, int | None]] = {}  # topic -> (rejected, hidden since)
+        self.hidden: set[str] = set()
+        """Topics of which nothing can be read."""
 
     def begin(self, topics: Iterable[Subscription]) -> None:
         """Know some topics."""
@@ -52,6 +54,7 @@ class Legibility:
         for one in topics:
             for known in (self._words, self._most, self._rows):
                 known.pop(one.topic, None)
+            self.hidden.discard(one.topic)
 
     def named_in(self, data: bytes) -> list[str]:
         """Find the topics that a frame names, though it cannot be read.
@@ -61,11 +64,15 @@ class Legibility:
         head = data[:_HEAD_BYTES]
         return [topic for topic, words in self._words.items() if all(one in head for one in words)]
 
-    def read(self, topics: Iterable[str]) -> None:
-        """Note that a frame of some topics could be read."""
-        if self._rows:
-            for topic in topics:
-                self._rows.pop(topic, None)
+    def read(self, topics: Iterable[str]) -> set[str]:
+        """Note that a frame of some topics could be read; tell which of them were hidden."""
+        if not self._rows:
+            return set()
+        for topic in topics:
+            self._rows.pop(topic, None)
+        back = self.hidden.intersection(topics)
+        self.hidden -= back
+        return back
 
     def reject(
         self, topic: str, last_wall_ns: int | None, reason: str
@@ -90,6 +97,7 @@ class Legibility:
         self._rows[topic] = count + 1, since_ns
         if count + 1 != self._most.get(topic):
             return None
+        self.hidden.add(topic)
         return since_ns, f"unreadable: {topic}: {reason[:_REASON_MOST]}"
 
 

@@ -265,7 +265,9 @@ class Session:
             if place is not None:
                 topics = self._by_place.get(place) or self._by_place.get((place[0], "*"), ())
         self.pulse.hear(topics, self._loop.time(), reading.local_ns)
-        self._legibility.read(topics)
+        back = self._legibility.read(topics)
+        if any(self._wanted[topic].silent_after_s is not None for topic in back):
+            self._release_rare()
         if self._unproven:
             self._prove(topics, reading.local_ns)
 
@@ -310,6 +312,16 @@ class Session:
                 self._unproven[topic] = self._wanted[topic]
                 self._stalled.add(topic)  # only its own data prove it again
                 self._events.unreadable(self._wanted[topic], *hidden)
+
+    def _release_rare(self) -> None:
+        """Let a canary that can be read again prove the liquidations that could not be, either.
+
+        They may say nothing for hours. If they alone are still unreadable, they will show it.
+        """
+        for topic in sorted(self._legibility.hidden):
+            if Channel.LIQUIDATIONS in self._wanted[topic].channels:
+                self._legibility.read([topic])
+                self._stalled.discard(topic)
 
     def _hear_answer(self, data: bytes) -> bool:
         """Take an answer to what was asked; false if it is none."""
