@@ -14,8 +14,8 @@ breadth
 alerts
     In the same run, one coin after the other is liquidated in a chain. Measured is the time from
     the receipt of the frame that let the follower say an alert to the commit of the outbox, for
-    every alert of every cascade. Four calm minutes of these coins are on the tapes before. The two seconds in which a bin waits for late connections
-    (``REORDER_NS``) lie before that frame.
+    every alert of every cascade. Four calm minutes of these coins are on the tapes before. The two
+    seconds in which a bin waits for late connections (``REORDER_NS``) lie before that frame.
 receiving
     Processor time a frame from a socket to bytes in our hand: aiohttp as the feeds use it, beside
     picows and websockets, in turn in one process.
@@ -28,6 +28,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from airpocket.live.collecting import rare_collections
 from airpocket.venues import register
 from benchmarks.live_receive import receiving
 from benchmarks.live_rig import (
@@ -294,6 +295,6 @@ def run() -> list[str]:
     """Return the lines of this benchmark."""
     lines: list[str] = []
     for part in (_load, _breadth):
-        with TemporaryDirectory() as name:
+        with TemporaryDirectory() as name, rare_collections():  # as `airpocket watch` does
             lines += asyncio.run(part(Path(name)))
     return [*lines, *receiving()]

@@ -28,6 +28,7 @@ from airpocket.app.watch_screen import WatchScreen
 from airpocket.errors import AirpocketError, InputError
 from airpocket.live.channel import ChannelSpec
 from airpocket.live.clock import Clock, SystemClock
+from airpocket.live.collecting import rare_collections
 from airpocket.live.delivery import Deliverer
 from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
@@ -97,7 +98,8 @@ def run(
                 settings, () if is_recording else specs, chosen, clock=clock, rng=rng,
                 transport=AiohttpTransport(), is_recording=is_recording,
             )  # fmt: skip
-        asyncio.run(_until_told(running, screen, seconds))
+        with rare_collections():
+            asyncio.run(_until_told(running, screen, seconds))
     gc.freeze()  # nothing is left to collect, and looking for it would take a second
 
 
