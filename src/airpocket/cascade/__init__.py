@@ -1,0 +1,1 @@
+"""What a move would set off."""
