@@ -6,7 +6,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from airpocket.app import converting
 from airpocket.app.converting import to_parquet, to_tape
 from airpocket.app.sources import gather
 from airpocket.errors import InputError
@@ -191,10 +190,10 @@ def test_what_was_interrupted_leaves_nothing_behind(tmp_path: Path, name: str, w
 def test_a_full_disk_leaves_nothing_behind(
     airpocket: Console, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: Path) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(converting, "_sync", full)
+    monkeypatch.setattr(os, "fsync", full)
     for name in ("out.parquet", "out.tape", "out"):
         said = airpocket("convert", recorded / LIQUIDATIONS, tmp_path / name)
         assert said.sentence == "No space left on device"
@@ -205,7 +204,7 @@ def test_a_name_taken_meanwhile_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.parquet"
-    monkeypatch.setattr(converting, "_sync", lambda _: out.write_bytes(b"somebody else's"))
+    monkeypatch.setattr(os, "fsync", lambda _: out.write_bytes(b"somebody else's"))
     with pytest.raises(InputError, match="exists"):
         to_parquet([Made([trade(START_NS)])], out)
     assert out.read_bytes() == b"somebody else's"

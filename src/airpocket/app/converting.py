@@ -1,12 +1,8 @@
 """``airpocket convert``: a recording as a tape (frames) or as Parquet (columns)."""
 
 import heapq
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +14,7 @@ from airpocket.market.events import Event, Gap, event_ns
 from airpocket.market.quality import Finding
 from airpocket.market.source import Item, Recording
 from airpocket.market.wire import Wire
+from airpocket.store.aside import aside, require_free, sync
 from airpocket.store.tape import TapeWriter
 from airpocket.venues import register
 
@@ -39,7 +36,7 @@ def run(source: Path, out: Path) -> None:
     """
     if out.suffix not in {".tape", ".parquet", ""}:
         raise InputError(f"{out}: OUT ends in .tape, in .parquet, or is a folder for Parquet files")
-    _require_free(out)
+    require_free(out)
     recordings, left_out = gather([source])
     for note in left_out:
         complain(note)
@@ -47,40 +44,6 @@ def run(source: Path, out: Path) -> None:
     write = to_tape if out.suffix == ".tape" else to_parquet
     for name, count in write(recordings, out).items():
         console().print(f"{plain(name)}: {count:,} written", markup=False)
-
-
-def _require_free(out: Path) -> None:
-    if out.exists() or out.is_symlink():
-        raise InputError(f"{out} exists: name another OUT, nothing is ever overwritten")
-    if not out.parent.is_dir():
-        raise InputError(f"{out.parent}: there is no such folder to write to")
-
-
-@contextmanager
-def _aside(out: Path) -> Iterator[Path]:
-    """Give a place beside OUT to write to, which takes its name when it is whole.
-
-    Whatever happens before, nothing is left of it. A folder, so that what a writer puts beside
-    its file goes with it.
-    """
-    _require_free(out)
-    folder = Path(tempfile.mkdtemp(prefix=".airpocket-", suffix=".part", dir=out.parent))
-    try:
-        yield folder / out.name
-        _sync(folder / out.name)
-        _require_free(out)
-        (folder / out.name).rename(out)
-        _sync(out.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def to_tape(recordings: Sequence[Recording], out: Path) -> Counter[str]:
@@ -98,7 +61,7 @@ def to_tape(recordings: Sequence[Recording], out: Path) -> Counter[str]:
     """
     written: Counter[str] = Counter()
     wires: dict[str, Wire] = {}
-    with _aside(out) as path, Bars() as bars:
+    with aside(out) as path, Bars() as bars:
         streams = [_timed(recording.read(bars.of(recording.label))) for recording in recordings]
         with TapeWriter(path, _tape_id(out)) as tape:
             for at_ns, event in heapq.merge(*streams, key=lambda timed: timed[0]):
@@ -170,16 +133,16 @@ def to_parquet(recordings: Sequence[Recording], out: Path) -> Counter[str]:
             named = ", ".join(kinds)
             raise InputError(f"the source holds {named}: name a folder as OUT, one file a kind")
         table = pl.concat(tables[kinds[0]])
-        with _aside(out) as path:
+        with aside(out) as path:
             table.write_parquet(path)
         return Counter({str(out): table.height})
     written: Counter[str] = Counter()
-    with _aside(out) as folder:
+    with aside(out) as folder:
         folder.mkdir()
         for kind, frames in sorted(tables.items()):
             table = pl.concat(frames)
             table.write_parquet(folder / f"{kind}.parquet")
-            _sync(folder / f"{kind}.parquet")
+            sync(folder / f"{kind}.parquet")
             written[str(out / f"{kind}.parquet")] = table.height
     return written
 
