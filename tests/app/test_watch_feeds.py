@@ -14,6 +14,12 @@ def test_every_state_is_a_word_and_a_shape() -> None:
     assert told[6].startswith(" ● hyperliquid    live           sampled")
 
 
+def test_a_start_that_is_not_known_is_left_out() -> None:
+    gone = pictures.channel("okx", "trades", "dead", reason="refused", since_ns=None)
+    _, rows = feed_rows(pictures.calm(venues=(pictures.venue("okx", trades=gone),)), 80)
+    assert rows[1].plain == "   └ trades dead: refused"
+
+
 def test_throttled_is_live_and_said_of_its_liquidations() -> None:
     _, rows = feed_rows(pictures.calm(), 80)
     assert rows[0].plain.split()[:4] == ["●", "binance", "live", "throttled"]

@@ -49,6 +49,12 @@ def test_a_feed_that_goes_and_comes_is_said_once_each() -> None:
     assert "outbox: my_phone delivers again" in back
 
 
+def test_a_start_that_is_not_known_is_left_out() -> None:
+    gone = pictures.channel("okx", "trades", "dead", reason="", since_ns=None)
+    lines, view = WatchLines(), pictures.calm(venues=(pictures.venue("okx", trades=gone),))
+    assert bodies(lines.changes(view))[0] == "feed: okx trades dead"
+
+
 def test_a_cascade_is_said_with_its_figures_and_its_end() -> None:
     lines = WatchLines()
     lines.changes(pictures.calm())

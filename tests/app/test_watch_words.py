@@ -35,6 +35,12 @@ def test_what_is_no_figure_was_not_measured(figure: float | None) -> None:
     assert words.rate(figure) == "–"
 
 
+def test_a_start_that_is_not_known_is_left_out() -> None:
+    assert words.since(NOW) == " since 21:15:03"
+    assert words.since(None) == ""
+    assert words.since(10**30) == ""
+
+
 def test_figures_are_short() -> None:
     assert words.amount(134.3e6, at_least=True) == "at least $134.3M"
     assert words.amount(134.3e6, at_least=False) == "$134.3M"

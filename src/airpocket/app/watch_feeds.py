@@ -6,7 +6,7 @@ from typing import Final
 from rich.text import Text
 
 from airpocket.app.watch_banners import outages_of
-from airpocket.app.watch_words import ago, clock, rate, short
+from airpocket.app.watch_words import ago, rate, short, since
 from airpocket.live.view import ChannelView, VenueView, WatchView
 from airpocket.market.events import Coverage, HealthState
 
@@ -127,6 +127,6 @@ def _outage_rows(venue: VenueView) -> list[Text]:
         said = ", ".join(short(name, 20).replace("_", " ") for name in names)
         what = "all channels" if whole else said
         why = f": {short(reason)}" if reason else ""
-        told = f"   └ {what} {state.value} since {clock(since_ns)}{why}"
+        told = f"   └ {what} {state.value}{since(since_ns)}{why}"
         rows.append(Text(told, "yellow"))
     return rows

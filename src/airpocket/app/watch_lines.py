@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final, final
 
 from airpocket.app.watch_banners import calm_line, outages_of
-from airpocket.app.watch_words import clock, count, figures, name_of, short
+from airpocket.app.watch_words import count, figures, name_of, short, since
 from airpocket.live.view import WatchView, overall
 from airpocket.market.events import HealthState
 from airpocket.units import MINUTE_NS, iso
@@ -78,8 +78,8 @@ def _feeds(before: WatchView | None, view: WatchView) -> Iterator[str]:
         gone = [one for one in outages_of(venue) if any(was.get(name) != one[0] for name in one[3])]
         for state, reason, since_ns, names in gone:
             what = ", ".join(short(name, 24) for name in names).replace("_", " ")
-            why = f"{clock(since_ns)}: {short(reason)}" if reason else clock(since_ns)
-            yield f"feed: {short(venue.venue, 24)} {what} {state.value} since {why}"
+            why = f": {short(reason)}" if reason else ""
+            yield f"feed: {short(venue.venue, 24)} {what} {state.value}{since(since_ns)}{why}"
         back = [
             short(one.channel, 24).replace("_", " ")
             for one in venue.channels

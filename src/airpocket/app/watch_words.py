@@ -24,6 +24,7 @@ __all__ = [
     "percent",
     "rate",
     "short",
+    "since",
     "size",
     "times",
 ]
@@ -63,6 +64,18 @@ def clock(at_ns: int | None) -> str:
         return _UNKNOWN if at_ns is None else iso(at_ns)[11:19]
     except (OverflowError, ValueError, OSError):
         return _UNKNOWN
+
+
+def since(at_ns: int | None) -> str:
+    """Say since when something is so, as the end of a sentence; nothing where that is not known.
+
+    Examples
+    --------
+    >>> since(0), since(None)
+    (' since 00:00:00', '')
+    """
+    said = clock(at_ns)
+    return "" if said == _UNKNOWN else f" since {said}"
 
 
 def duration(span_ns: int | None) -> str:
