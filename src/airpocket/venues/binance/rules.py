@@ -35,10 +35,10 @@ from airpocket.leverage.values import (
     value_at,
     x_of,
 )
-from airpocket.market.instrument import Kind
+from airpocket.market.instrument import Instrument, Kind
 from airpocket.units import ns_from_iso
 
-__all__ = ["FuturesRules", "adl_terms", "funding_cap", "rule_books", "rules_at"]
+__all__ = ["FuturesRules", "adl_terms", "funding_cap", "product_of", "rule_books", "rules_at"]
 
 # Mark price and funding changed; margin did not.
 _CHANGED_NS: Final = ns_from_iso("2025-09-18T08:01:00Z")
@@ -216,6 +216,11 @@ def funding_cap(rate: float) -> float:
     0.003
     """
     return 0.75 * rate
+
+
+def product_of(instrument: Instrument) -> str:
+    """Tell the product: ``"usdm"`` of linear contracts, ``"coinm"`` of inverse ones."""
+    return "coinm" if instrument.kind is Kind.INVERSE else "usdm"
 
 
 def rule_books() -> tuple[FuturesRules, ...]:

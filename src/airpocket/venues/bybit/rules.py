@@ -43,10 +43,10 @@ from airpocket.leverage.values import (
     value_at,
     x_of,
 )
-from airpocket.market.instrument import Kind
+from airpocket.market.instrument import Instrument, Kind
 from airpocket.units import ns_from_iso
 
-__all__ = ["BybitRules", "rule_books", "rules_at"]
+__all__ = ["BybitRules", "product_of", "rule_books", "rules_at"]
 
 _POOLS_NS: Final = ns_from_iso("2025-12-19")
 _MARK_NS: Final = ns_from_iso("2026-05-27")
@@ -258,6 +258,11 @@ class BybitRules(Struct, frozen=True, kw_only=True):
         else:
             held = self._held_at_entry(position, tiers, account)
         return Standing(equity, held, equity)
+
+
+def product_of(instrument: Instrument) -> str:
+    """Tell the product: ``"linear"`` or ``"inverse"``."""
+    return instrument.kind.value
 
 
 def rule_books() -> tuple[BybitRules, ...]:

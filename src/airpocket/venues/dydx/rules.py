@@ -30,6 +30,7 @@ from airpocket.leverage.solving import solve_price
 from airpocket.leverage.standing import Standing, behind_of, legs_of, maintenance_at, stand
 from airpocket.leverage.tiers import TierTable
 from airpocket.leverage.values import bankruptcy_price_of, profit_at, size_of, value_at
+from airpocket.market.instrument import Instrument
 from airpocket.units import ns_from_iso
 from airpocket.venues.dydx.quantums import MAINNET_GENESIS, LiquidationLimits, fillable_price
 
@@ -41,6 +42,7 @@ __all__ = [
     "bankruptcy_price_at",
     "initial_rate",
     "order_share",
+    "product_of",
     "rule_books",
     "rules_at",
 ]
@@ -247,6 +249,11 @@ class DydxRules(Struct, frozen=True, kw_only=True):
                 f"{self.rule_id}: {position.instrument.venue} {position.instrument.raw_symbol} is"
                 " not of dYdX v4"
             )
+
+
+def product_of(instrument: Instrument) -> str:  # noqa: ARG001 - the chain has one product
+    """Tell the product: ``"perp"``, whatever the market."""
+    return "perp"
 
 
 def rule_books() -> tuple[DydxRules, ...]:

@@ -27,7 +27,7 @@ from airpocket.leverage.margin import (
 from airpocket.leverage.position import Account, MarginMode, Position
 from airpocket.leverage.tiers import Tier, TierTable, TierUnit
 from airpocket.leverage.values import margin_of, profit_at, size_of, value_at
-from airpocket.market.instrument import Kind
+from airpocket.market.instrument import Instrument, Kind
 
 __all__ = [
     "MIN_COLLATERAL_USD",
@@ -37,6 +37,7 @@ __all__ = [
     "capped_profit",
     "is_liquidatable",
     "market_table",
+    "product_of",
     "remaining_collateral",
     "rule_books",
     "rules_at",
@@ -246,6 +247,15 @@ def _price_where(position: Position, needed: float) -> LiquidationPrice:
             return LiquidationPrice(None, None, "it is below its requirement at every price")
         return LiquidationPrice(None, None, "what stands behind it covers every price")
     return LiquidationPrice((needed - rest) / slope, 0)
+
+
+def product_of(instrument: Instrument) -> str:  # noqa: ARG001 - a name does not say the pool
+    """Tell the product: ``"v2"``, of markets whose pool holds two coins.
+
+    Markets of one coin and synthetic ones (``"v2-single"``) have the higher liquidation fee; the
+    name of a market does not say which it is.
+    """
+    return "v2"
 
 
 def rule_books() -> tuple[GmxRules, ...]:

@@ -41,9 +41,17 @@ from airpocket.leverage.values import (
     value_at,
     x_of,
 )
-from airpocket.market.instrument import Kind
+from airpocket.market.instrument import Instrument, Kind
 
-__all__ = ["RECHECK_S", "OkxRules", "adl_is_on", "margin_ratio", "rule_books", "rules_at"]
+__all__ = [
+    "RECHECK_S",
+    "OkxRules",
+    "adl_is_on",
+    "margin_ratio",
+    "product_of",
+    "rule_books",
+    "rules_at",
+]
 
 RECHECK_S: Final = 60.0
 """About how long after a cut the account is looked at again."""
@@ -237,6 +245,11 @@ class OkxRules(Struct, frozen=True, kw_only=True):
 
     def _check(self, position: Position) -> None:
         refuse_others(position, self.venue, self.kind, self.rule_id, self.source)
+
+
+def product_of(instrument: Instrument) -> str:
+    """Tell the product: ``"linear"`` or ``"inverse"``."""
+    return instrument.kind.value
 
 
 def rule_books() -> tuple[OkxRules, ...]:
