@@ -31,11 +31,12 @@ from airpocket.live.clock import SystemClock
 from airpocket.live.filing import Filing
 from airpocket.live.following import Follower
 from airpocket.live.reading import Reader
-from airpocket.live.receiver import INSTRUMENTS_STREAM, Reading
+from airpocket.live.receiver import Reading
 from airpocket.live.sockets import AiohttpTransport
 from airpocket.live.transport import Connection, Transport
 from airpocket.live.watcher import VenueToFollow, Watcher, WatcherEvents
 from airpocket.market.events import Event, Gap, HealthState, Side
+from airpocket.market.stream import INSTRUMENTS_STREAM
 from airpocket.market.wire import Wire
 from airpocket.store.state import State
 from airpocket.store.tape import TapeReader

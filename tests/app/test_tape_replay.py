@@ -21,11 +21,11 @@ from airpocket.live.following import Follower
 from airpocket.live.reading import Reader
 from airpocket.market.events import Event, Gap, GapCause, Liquidation
 from airpocket.market.quality import Finding
+from airpocket.market.stream import INSTRUMENTS_STREAM
 from airpocket.market.wire import Frame
 from airpocket.store.tape import TapeWriter
 from airpocket.store.tapes import Tapes
 from airpocket.units import DAY_NS, HOUR_NS, MILLISECOND_NS, SECOND_NS
-from airpocket.venues.hearing import INSTRUMENTS_STREAM
 from airpocket.venues.register import catalogue_of, open_wire
 from tests.app.console import Console
 from tests.app.made import liquidations, until_it_breaks

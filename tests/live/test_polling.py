@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from airpocket.live.polling import OPEN_INTEREST_STREAM, Every, Heard, Polling
-from airpocket.live.receiver import INSTRUMENTS_STREAM
 from airpocket.live.rest import Rest, rest_rules
 from airpocket.live.rest_client import RestError, RestFault
 from airpocket.live.rest_readings import Listing, Offset
 from airpocket.market.instrument import Catalogue, Instrument
 from airpocket.market.rest_rules import Call
+from airpocket.market.stream import INSTRUMENTS_STREAM
 from airpocket.units import MINUTE_NS
 from tests.live import virtual
 from tests.live.scripted_client import ScriptedClient

@@ -1,13 +1,13 @@
 import msgspec
 import pytest
 
-from airpocket.live import receiver
 from airpocket.market.events import Liquidation, RawRef, Trade
 from airpocket.market.instrument import Catalogue, Instrument, Kind
+from airpocket.market.stream import INSTRUMENTS_STREAM
 from airpocket.market.wire import Frame, Wire
 from airpocket.units import ns_from_iso
 from airpocket.venues import hearing, register
-from airpocket.venues.hearing import INSTRUMENTS_STREAM, Hearing
+from airpocket.venues.hearing import Hearing
 
 AT_MS = ns_from_iso("2026-10-09T17:06:42Z") // 1_000_000
 FORCED = (
@@ -105,10 +105,6 @@ def test_connections_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
         ears.hear(frame(b"{}", stream=f"short {number}"))
     assert len(ears._ears) == 3
     assert len(opened) == 51, "the busy one was opened once"
-
-
-def test_the_two_names_of_the_listing_stream_are_one() -> None:
-    assert receiver.INSTRUMENTS_STREAM == INSTRUMENTS_STREAM
 
 
 def test_trades_are_read_with_the_shared_catalogue() -> None:

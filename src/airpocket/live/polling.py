@@ -12,12 +12,12 @@ from typing import Final, final
 from msgspec import Struct
 
 from airpocket.errors import AirpocketError
-from airpocket.live.receiver import INSTRUMENTS_STREAM
 from airpocket.live.rest import Rest
 from airpocket.live.rest_client import RestError, RestFault
 from airpocket.live.rest_readings import Listing, Offset
 from airpocket.market.fields import as_json
 from airpocket.market.instrument import Catalogue
+from airpocket.market.stream import INSTRUMENTS_STREAM
 
 __all__ = ["OPEN_INTEREST_STREAM", "Every", "Heard", "Polling"]
 

@@ -7,10 +7,7 @@ from msgspec import Struct
 from airpocket.market.events import Event, Gap, Health
 from airpocket.market.wire import Decoded
 
-__all__ = ["INSTRUMENTS_STREAM", "Reading", "Receiver"]
-
-INSTRUMENTS_STREAM = "airpocket:instruments"
-"""Stream name of frames by which we tell ourselves what a venue lists (JSON of instruments)."""
+__all__ = ["Reading", "Receiver"]
 
 
 class Reading(Struct, frozen=True, gc=False):

@@ -28,14 +28,14 @@ from airpocket.live.pipeline import COMMIT_S, KeepsFrames, Pipeline, PipelineEve
 from airpocket.live.plausible import Plausible
 from airpocket.live.polling import Heard, Polling
 from airpocket.live.reading import Reader
-from airpocket.live.receiver import INSTRUMENTS_STREAM, Reading
+from airpocket.live.receiver import Reading
 from airpocket.live.rest import Rest
 from airpocket.live.rest_readings import Listing, Offset
 from airpocket.live.tie_out import TieOut
 from airpocket.live.transport import Transport
 from airpocket.market.events import Gap, Health, HealthState, Liquidation, OpenInterest, Trade
 from airpocket.market.instrument import Catalogue, Instrument
-from airpocket.market.stream import Channel, Line, StreamRules
+from airpocket.market.stream import INSTRUMENTS_STREAM, Channel, Line, StreamRules
 from airpocket.units import SECOND_NS
 
 __all__ = ["VenueToFollow", "Watcher", "WatcherEvents"]

@@ -7,14 +7,25 @@ requests, and reads the venue's answers to them.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from airpocket.market.events import Event
 from airpocket.market.instrument import Instrument
 
-__all__ = ["Answer", "Channel", "Limits", "Line", "StreamRules", "Subscription"]
+__all__ = [
+    "INSTRUMENTS_STREAM",
+    "Answer",
+    "Channel",
+    "Limits",
+    "Line",
+    "StreamRules",
+    "Subscription",
+]
+
+INSTRUMENTS_STREAM: Final = "airpocket:instruments"
+"""Stream name of frames by which we tell ourselves what a venue lists (JSON of instruments)."""
 
 
 class Channel(StrEnum):

@@ -2,8 +2,8 @@
 
 A wire is the memory of one connection, so there is one for each (venue, stream). The connections
 of a venue share its catalogue, which learns what the venue lists from frames of the stream
-:data:`INSTRUMENTS_STREAM`. What another connection has said already is dropped
-(:class:`~airpocket.market.dedup.Dedup`).
+:data:`~airpocket.market.stream.INSTRUMENTS_STREAM`. What another connection has said already is
+dropped (:class:`~airpocket.market.dedup.Dedup`).
 """
 
 from typing import Final, final
@@ -14,13 +14,11 @@ from msgspec import Struct
 from airpocket.market.dedup import Dedup
 from airpocket.market.events import Event
 from airpocket.market.instrument import Catalogue, Instrument
+from airpocket.market.stream import INSTRUMENTS_STREAM
 from airpocket.market.wire import Decoded, Frame, Wire, refuse
 from airpocket.venues import register
 
-__all__ = ["INSTRUMENTS_STREAM", "STREAMS_MOST", "Heard", "Hearing"]
-
-INSTRUMENTS_STREAM: Final = "airpocket:instruments"
-"""Stream name of frames by which we tell ourselves what a venue lists (JSON of instruments)."""
+__all__ = ["STREAMS_MOST", "Heard", "Hearing"]
 
 STREAMS_MOST: Final = 1024
 """Connections that are remembered; beyond it the one silent for longest is forgotten."""
