@@ -33,7 +33,7 @@ def test_cascades_on_btc_and_eth_are_on_without_any(airpocket: Console, tmp_path
     said = airpocket("subscriptions", "--config", file)
     first, second = said.out.splitlines()
     assert first == (
-        "(by default)         log gets LIQUIDATION_CASCADE on BTC, ETH, tier free default"
+        "(by default)         log gets LIQUIDATION_CASCADE on BTC, ETH, tier free · default"
     )
     assert second.startswith("(by default)         health_log gets FEED_HEALTH")
     assert not (tmp_path / "data").exists()

@@ -147,7 +147,7 @@ def _print(one: Subscription, origin: str, *, as_json: bool) -> None:
         json_line({"type": "subscription", "origin": origin, **_fields(one)})
         return
     name = "(by default)" if origin == "default" else one.name
-    show(console(), f"{_safe(name):<20} {_told(one)} [dim]{origin}[/]", hang=21)
+    show(console(), f"{_safe(name):<20} {_told(one)} [dim]· {origin}[/]", hang=21)
 
 
 def _fields(one: Subscription) -> dict[str, Any]:
