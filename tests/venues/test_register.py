@@ -6,13 +6,21 @@ import pytest
 
 from airpocket.errors import InputError, SourceError
 from airpocket.market.wire import Wire
+from airpocket.units import ns_from_iso
 from airpocket.venues import register
 from airpocket.venues.register import (
+    LENDING,
+    MARGINED,
     VENUES,
     archives,
+    catalogue_of,
+    open_lending_rules,
     open_recording,
+    open_rules,
     open_wire,
     recordings_in,
+    rules_for,
+    tiers_of,
 )
 from tests.app.made import liquidations, trades
 
@@ -129,3 +137,67 @@ def test_the_recordings_of_a_day(data_dir: Path) -> None:
         recordings, left_out = recordings_in(data_dir / source)
         assert len(recordings) + len(left_out) == len(list((data_dir / source).iterdir()))
         assert recordings
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "rule_id"),
+    [
+        ("binance", "BTC/USDT:USDT", "binance-usdm-2025-09"),
+        ("binance", "BTC/USD:BTC", "binance-coinm-2025-09"),
+        ("bybit", "BTC/USDT:USDT", "bybit-linear-2026-05"),
+        ("okx", "ETH/USDT:USDT", "okx-linear"),
+        ("hyperliquid", "BTC/USDC:USDC", "hyperliquid-perp-2026-08"),
+        ("hyperliquid", "XYZ-SILVER/USDC:USDC", "hyperliquid-hip3-2026-08"),
+        ("dydx", "BTC/USD:USDC", "dydx-v4-genesis"),
+    ],
+)
+def test_the_rules_of_a_symbol_are_those_of_its_product(
+    venue: str, symbol: str, rule_id: str
+) -> None:
+    instrument = catalogue_of(venue).find_symbol(symbol)
+    assert instrument is not None
+    assert open_rules(venue, symbol).rule_id == rules_for(instrument).rule_id == rule_id
+
+
+def test_rules_are_those_of_the_time() -> None:
+    day_ns = ns_from_iso("2025-01-01")
+    assert open_rules("binance", "usdm", day_ns).rule_id == "binance-usdm-to-2025-09"
+    assert open_rules("bybit", "BTC/USDT:USDT", day_ns).rule_id == "bybit-linear-to-2025-12"
+    with pytest.raises(InputError, match="no rules are known for 2023-01-01"):
+        open_rules("dydx", "perp", ns_from_iso("2023-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("venue", "product", "said"),
+    [
+        ("ftx", "linear", "'ftx' is not a venue"),
+        ("deribit", "linear", "2022-01-11"),
+        ("bitmex", "inverse", "2026-09-23"),
+        ("kraken-futures", "linear", "no margin rules are known"),
+        ("binance", "spot", "there are coinm, usdm"),
+        ("binance", "NOPE/USDT:USDT", "not among the instruments"),
+        ("gmx", "ETH/USD:USDC", "not among the instruments"),
+    ],
+)
+def test_rules_that_are_not_known_are_refused(venue: str, product: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        open_rules(venue, product)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_loans_and_positions_have_different_books() -> None:
+    assert set(LENDING).isdisjoint(MARGINED)
+    with pytest.raises(InputError, match="no lending rules"):
+        open_lending_rules("binance")
+    with pytest.raises(InputError, match="not a venue"):
+        open_lending_rules("ftx")
+
+
+def test_tiers_are_those_of_the_venue_s_own_file() -> None:
+    assert tiers_of("binance").find("BTC/USDT:USDT").tiers[-1].leverage_most == 1.0
+    assert list(tiers_of("gmx")) == []
+    with pytest.raises(InputError, match="its tiers are not known"):
+        tiers_of("gmx").find("ETH/USD:USDC")
+    with pytest.raises(InputError, match="'ftx' is not a venue"):
+        tiers_of("ftx")
