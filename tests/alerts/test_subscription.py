@@ -136,7 +136,7 @@ def test_what_was_added_is_there_after_a_restart(tmp_path: Path) -> None:
 def test_one_name_is_one_subscription(state: State) -> None:
     subscriptions = of(state)
     subscriptions.add(mine(), NOW_NS)
-    with pytest.raises(InputError, match="there is a subscription 'mine': remove it, or replace"):
+    with pytest.raises(InputError, match="there is a subscription 'mine': --replace takes"):
         subscriptions.add(mine(symbols=("SOL",)), NOW_NS)
     assert subscriptions.all() == (mine(),)
     subscriptions.add(mine(symbols=("SOL",)), NOW_NS, replace=True)
@@ -168,6 +168,16 @@ def test_what_is_not_granted_is_not_added(state: State, one: Subscription, said:
     with pytest.raises(InputError, match=said):
         of(state, configured=(one,))
     assert of(state).all() == ()
+
+
+def test_the_tier_that_would_be_told_is_named(state: State) -> None:
+    wide = mine(tier="free", symbols=("SOL",))
+    with pytest.raises(InputError, match=r"'SOL': tier 'pro' is \(--tier pro\)$"):
+        of(state).add(wide, NOW_NS)
+    with pytest.raises(InputError, match=r"'SOL': tier 'pro' is$"):
+        of(state, configured=(wide,))
+    with pytest.raises(InputError, match="'SOL': no tier is$"):
+        of(state, tiers=(Tier(name="free"),)).add(wide, NOW_NS)
 
 
 def test_a_channel_has_so_many_of_a_tier(state: State) -> None:

@@ -66,7 +66,7 @@ def test_the_only_channel_need_not_be_named(airpocket: Console, config: str) -> 
 def test_replaced_when_asked_to(airpocket: Console, config: str) -> None:
     assert airpocket("subscribe", "mine", "--config", config).code == 0
     again = airpocket("subscribe", "mine", "--symbol", "ETH", "--config", config)
-    assert "there is a subscription 'mine'" in again.sentence
+    assert "there is a subscription 'mine': --replace takes its place" in again.sentence
     assert (
         airpocket("subscribe", "mine", "--symbol", "ETH", "--replace", "--config", config).code == 0
     )
@@ -81,7 +81,15 @@ def test_replaced_when_asked_to(airpocket: Console, config: str) -> None:
         (["x", "--signal", "buy"], "'buy' is not a signal"),
         (["x", "--phase", "boom"], "'boom' is not a phase"),
         (["x", "--tier", "gold"], "there is no tier 'gold'"),
-        (["x", "--symbol", "SOL"], "tier 'free' is not told LIQUIDATION_CASCADE on 'SOL'"),
+        (
+            ["x", "--symbol", "SOL"],
+            "tier 'free' is not told LIQUIDATION_CASCADE on 'SOL': tier 'pro' is (--tier pro)",
+        ),
+        (
+            ["x", "--symbol", "BTC,NOSUCH"],
+            "'NOSUCH' is not listed on binance, bybit, okx, hyperliquid",
+        ),
+        (["x", "--symbol", "BTCUSDT"], "did you mean BTC/USDT:USDT?"),
         (["x", "--least-usd", "-1"], "least_usd is -1.0"),
         (["x", "--least-usd", "nan"], "least_usd is nan"),
         (["x\n\x1b[2J"], "cannot name a subscription"),

@@ -95,7 +95,9 @@ class Subscriptions:
         if name in self._configured:
             raise InputError(f"subscription {name!a} stands in the configuration: change it there")
         if name in self._added and not replace:
-            raise InputError(f"there is a subscription {name!a}: remove it, or replace it")
+            raise InputError(
+                f"there is a subscription {name!a}: --replace takes its place, --remove removes it"
+            )
         others = [one for one in self.all() if one.name != name]
         self._require_granted(subscription, (*others, subscription))
         body = msgspec.json.encode(subscription).decode()
@@ -178,7 +180,11 @@ class Subscriptions:
             )
         beyond = tier.beyond(one)
         if beyond is not None:
-            raise InputError(f"{about}: tier {tier.name!a} is not told {beyond}: choose another")
+            wider = [name for name, other in self._tiers.items() if other.beyond(one) is None]
+            way = f"tier {wider[0]!a} is" if wider else "no tier is"
+            if wider and one.name not in self._configured:
+                way += f" (--tier {wider[0]})"
+            raise InputError(f"{about}: tier {tier.name!a} is not told {beyond}: {way}")
         same = sum((other.channel, other.tier) == (one.channel, one.tier) for other in beside)
         if same > tier.subscriptions_most:
             raise InputError(

@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from airpocket.alerts.alert import Signal
+from airpocket.alerts.names import EVERYTHING
 from airpocket.alerts.render import escape_terminal
-from airpocket.alerts.tier import DEFAULT_SYMBOLS, Subscription
+from airpocket.alerts.tier import ALL, DEFAULT_SYMBOLS, Subscription
 from airpocket.app.channels import channel_specs
 from airpocket.app.config import Settings, load
 from airpocket.app.printing import complain, console, json_line, show
 from airpocket.app.routes import configured_subscriptions, open_subscriptions, told_by_default
+from airpocket.app.symbols import resolve
 from airpocket.errors import InputError
 from airpocket.live.channel import ChannelSpec
 from airpocket.live.clock import SystemClock
 from airpocket.store.state import State
+from airpocket.venues import register
 
 __all__ = ["add", "remove", "show_all"]
 
@@ -48,6 +51,7 @@ def add(
         if len(fitting) != 1:
             raise InputError(f"name a --channel: {', '.join(fitting) or 'none is configured'}")
         (channel,) = fitting
+    _require_listed(symbols)
     asked = Subscription(
         name=name,
         channel=channel,
@@ -111,6 +115,14 @@ def show_all(*, as_json: bool, config: Path | None) -> None:
         _print(one, "default", as_json=as_json)
     for problem in problems:
         complain(f"airpocket: {problem}")
+
+
+def _require_listed(symbols: Sequence[str]) -> None:
+    """Refuse a symbol that no venue lists: its subscription would be silent for ever."""
+    named = [symbol for symbol in symbols if symbol not in {ALL, EVERYTHING}]
+    if named:
+        catalogues = {venue: register.catalogue_of(venue) for venue in register.LIVE}
+        resolve(named, catalogues, at_ns=SystemClock().wall_ns())
 
 
 def _require_granted(settings: Settings, specs: Sequence[ChannelSpec]) -> None:
