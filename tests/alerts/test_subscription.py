@@ -176,7 +176,7 @@ def test_the_tier_that_would_be_told_is_named(state: State) -> None:
         of(state).add(wide, NOW_NS)
     with pytest.raises(InputError, match=r"'SOL': tier 'pro' is$"):
         of(state, configured=(wide,))
-    with pytest.raises(InputError, match="'SOL': no tier is$"):
+    with pytest.raises(InputError, match=r"'SOL': no tier is$"):
         of(state, tiers=(Tier(name="free"),)).add(wide, NOW_NS)
 
 
