@@ -123,6 +123,22 @@ def test_a_channel_that_cannot_be_used_is_told_and_the_rest_goes_on(
 
 
 @pytest.mark.parametrize(
+    ("health", "kind", "warned"),
+    [(False, "jsonl", True), (True, "jsonl", False), (False, "log", False)],
+)
+def test_alerts_without_a_way_out_for_feed_health_are_warned_of(
+    settings: Settings, tmp_path: Path, *, health: bool, kind: str, warned: bool
+) -> None:
+    path = {"path": str(tmp_path / "a.jsonl")} if kind == "jsonl" else {}
+    channel = Channel.model_validate({"kind": kind, "health": health, **path})
+    here = settings.model_copy(update={"channels": {"here": channel}})
+    told = [check for check in found(here, NoNetwork()) if check.name == "feed health"]
+    assert [(check.verdict, "health = true" in check.said) for check in told] == (
+        [(Verdict.WARN, True)] if warned else []
+    )
+
+
+@pytest.mark.parametrize(
     ("checks", "told"),
     [
         ([ALL_OK, ALL_OK], "2 checks: all ok"),

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import structlog
 
+from airpocket.alerts.alert import Signal, Stage
 from airpocket.alerts.linter import violations
 from airpocket.alerts.render import as_json
 from airpocket.errors import InputError
 from airpocket.live.channel import DELIVERED, ChannelKind, ChannelSpec, Delivery, Outcome, Secret
 from airpocket.live.sinks import JsonLinesSink, LogSink, open_sink, open_sinks
+from tests.alerts.made import alert, full
 from tests.live.alert_receiver import AlertReceiver, Answer, always
 from tests.live.outgoing import due, numbered
 from tests.live.test_webhook import NEW
@@ -40,6 +42,23 @@ def test_the_log_gets_one_line_an_alert() -> None:
     assert "at least $134.3M" in line["told"]
     assert all(isinstance(value, str) and value.isprintable() for value in line.values())
     assert violations({key: line[key] for key in ("told", "symbol", "side", "phase")}) == ()
+
+
+@pytest.mark.parametrize(
+    ("signal", "stage", "level"),
+    [
+        (Signal.FEED_HEALTH, Stage.OPEN, "warning"),
+        (Signal.FEED_HEALTH, Stage.UPDATE, "warning"),
+        (Signal.FEED_HEALTH, Stage.FEED_ENDED, "warning"),
+        (Signal.FEED_HEALTH, Stage.ALL_CLEAR, "info"),
+        (Signal.LIQUIDATION_CASCADE, Stage.OPEN, "info"),
+    ],
+)
+def test_a_feed_that_is_out_is_a_warning(signal: Signal, stage: Stage, level: str) -> None:
+    facts = () if signal is Signal.FEED_HEALTH else full()[:1]
+    with structlog.testing.capture_logs() as lines:
+        send(LogSink(), due(alert(*facts, signal=signal, stage=stage, scope="*")))
+    assert [(line["log_level"], line["stage"]) for line in lines] == [(level, stage.value)]
 
 
 def test_a_line_of_the_log_is_one_line_whatever_is_in_it() -> None:

@@ -115,7 +115,7 @@ async def diagnose(
     ]
     jobs.append(("channels", _sent(specs, clock) if send else _looked_at(specs, clock)))
     done = await asyncio.gather(*(_limited(about, job) for about, job in jobs))
-    return [check for checks in done for check in checks]
+    return [check for checks in (*done, _health_route(settings)) for check in checks]
 
 
 async def _limited(about: str, job: Awaitable[list[Check]]) -> list[Check]:
@@ -154,6 +154,15 @@ async def _venue(
     )
     found_rest, found_streams = await asyncio.gather(rest, streams)
     return [*found_streams, found_rest[0]]
+
+
+def _health_route(settings: Settings) -> list[Check]:
+    """Warn where alerts go out, but that a feed is out would be read by nobody."""
+    channels = settings.channels.values()
+    if any(one.health for one in channels) or all(one.kind is ChannelKind.LOG for one in channels):
+        return []
+    said = "no channel has health = true: that a feed is out goes to the log and nowhere else"
+    return [Check("channels", "feed health", Verdict.WARN, said)]
 
 
 async def _sent(specs: Sequence[ChannelSpec], clock: Clock) -> list[Check]:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, final
 import msgspec
 import structlog
 
+from airpocket.alerts.alert import Signal, Stage
 from airpocket.alerts.render import as_json
 from airpocket.errors import FactsOnlyError, InputError
 from airpocket.live.address_guard import AddressGuard
@@ -33,10 +34,12 @@ _TAIL_BYTES: Final = 1 << 20
 class _Logger(Protocol):
     def info(self, event: str, **words: Any) -> Any: ...
 
+    def warning(self, event: str, **words: Any) -> Any: ...
+
 
 @final
 class LogSink:
-    """Tells alerts to the log, a line each.
+    """Tells alerts to the log, a line each; that a feed is out is a warning.
 
     Parameters
     ----------
@@ -56,7 +59,9 @@ class LogSink:
         except FactsOnlyError as error:
             return Delivery(Outcome.REFUSED, str(error))
         words = {key: told[key] for key in ("id", "signal", "stage", "phase", "symbol", "side")}
-        self._logger.info(
+        is_out = due.alert.signal is Signal.FEED_HEALTH and due.alert.stage is not Stage.ALL_CLEAR
+        tell = self._logger.warning if is_out else self._logger.info
+        tell(
             "alert",
             told=printable(told["headline"], 400),
             message_id=printable(due.message_id),
