@@ -12,6 +12,8 @@ from airpocket.alerts.linter import violations
 from airpocket.app.testing_alert import send_trial, trial_alert
 from airpocket.live.channel import ChannelKind, ChannelSpec, Outcome, Secret
 from airpocket.live.clock import SystemClock
+from tests.alerts.made import alert as made
+from tests.alerts.made import full
 from tests.app.console import Console
 from tests.live.alert_receiver import AlertReceiver, Answer, always
 
@@ -36,6 +38,16 @@ def test_it_says_that_it_is_a_test_and_leaves_nothing_open() -> None:
         assert "est message: this channel works" in told
         assert "nothing has happened" in told
         assert violations(told) == ()
+    for told in (
+        "\n".join(render.as_text(alert)),
+        render.as_markdown(alert),
+        render.as_html(alert),
+    ):
+        assert "this is no alert" in told
+        assert violations(told) == ()
+        assert not any(word in told.lower() for word in ("clear", "feed_health", "not measured"))
+    assert render.as_json(alert)["test"] is True
+    assert "test" not in render.as_json(made(*full()))
     assert trial_alert(NOW_NS + 10**9).alert_id != alert.alert_id
 
 
@@ -54,6 +66,7 @@ def test_it_goes_over_the_real_sink_signed() -> None:
     (request,) = receiver.requests
     assert request.headers["webhook-signature"].startswith("v1,")
     assert request.json()["headline"].startswith("Test message: ")
+    assert request.json()["test"] is True
 
 
 def test_channels_are_told_apart_and_one_that_fails_holds_up_no_other(tmp_path: Path) -> None:
@@ -91,7 +104,7 @@ def test_the_command_prints_the_fate_of_each_channel(airpocket: Console, tmp_pat
     ]
     (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
     assert json.loads(line)["headline"].startswith("Test message: ")
-    assert said.err.count("Test message: ") == 2
+    assert said.err.count("Test message: ") == said.err.count("test alert") == 2
     one = airpocket("test-alert", "--config", config, "--channel", "here", "--json")
     assert one.rows == [
         {"type": "try", "channel": "here", "kind": "log", "delivered": True, "reason": None}

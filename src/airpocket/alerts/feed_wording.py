@@ -11,7 +11,7 @@ from airpocket.alerts.fact import FactName
 from airpocket.alerts.phrases import cut_off, listed, say_clock, say_names
 from airpocket.units import SECOND_NS, iso, say_duration
 
-__all__ = ["CAUSES", "OURSELVES", "feed_sentences"]
+__all__ = ["CAUSES", "OURSELVES", "feed_sentences", "is_trial"]
 
 OURSELVES: Final = "airpocket"
 """The venue of notices about this machine: its tape, its clock."""
@@ -40,10 +40,15 @@ CAUSES: Final[dict[str, str]] = {
 _N = FactName
 
 
+def is_trial(alert: InformationalAlert) -> bool:
+    """Tell whether a notice is a test message, about nothing but its own way."""
+    return alert.value(_N.FEED_CAUSE) == "test"
+
+
 def feed_sentences(alert: InformationalAlert) -> list[str]:
     """Sentences of a feed-health alert, the most telling first; empty ones say nothing."""
     live = listed(alert, _N.VENUES_LIVE, "live")
-    if alert.value(_N.FEED_CAUSE) == "test":
+    if is_trial(alert):
         return [
             "test message: this channel works",
             f"{CAUSES['test']}: nothing has happened, in a feed or in a market",

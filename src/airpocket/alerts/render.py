@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from airpocket.alerts.alert import InformationalAlert, Signal, rechecked
 from airpocket.alerts.fact import Fact, FactName, Unit, Value
+from airpocket.alerts.feed_wording import is_trial
 from airpocket.alerts.linter import require_facts_only, violations
 from airpocket.alerts.names import EVERYTHING, alias_of
 from airpocket.alerts.wording import NO_PLAN, NOT_MEASURED, completed, lines, sentences
@@ -51,7 +52,8 @@ def headline(alert: InformationalAlert) -> str:
 def as_json(alert: InformationalAlert) -> dict[str, Any]:
     """Tell an alert to a machine: times in ISO 8601 UTC, unmeasured values ``None``.
 
-    Facts that stand in every message of its signal are there even if nobody measured them.
+    Facts that stand in every message of its signal are there even if nobody measured them. A test
+    message says ``"test": true``; no other has that key.
 
     Raises
     ------
@@ -148,8 +150,10 @@ def _headline(alert: InformationalAlert) -> str:
 
 
 def _json(alert: InformationalAlert) -> dict[str, Any]:
+    trial = {"test": True} if is_trial(alert) else {}
     return {
         "type": "alert",
+        **trial,
         "id": alert.alert_id,
         "signal": alert.signal.value,
         "stage": alert.stage.value,
@@ -235,6 +239,8 @@ def _rows(alert: InformationalAlert) -> list[tuple[str, str]]:
 
 
 def _head(alert: InformationalAlert) -> list[tuple[str, str]]:
+    if is_trial(alert):
+        return [("Test", "this is no alert"), ("Sent", _moment(alert.time_ns))]
     if alert.signal is Signal.FEED_HEALTH:  # of no instrument, and in no phase of a market
         return [
             ("Signal", f"{alert.signal.value}, {alert.stage.value}"),

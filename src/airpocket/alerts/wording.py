@@ -10,7 +10,7 @@ from typing import Final
 
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage
 from airpocket.alerts.fact import KINDS, Fact, FactName, Unit, fact
-from airpocket.alerts.feed_wording import feed_sentences
+from airpocket.alerts.feed_wording import feed_sentences, is_trial
 from airpocket.alerts.names import EVERYTHING, base_of
 from airpocket.alerts.phrases import cut_off, listed, say_clock, say_names
 from airpocket.market.events import Coverage
@@ -80,10 +80,12 @@ def say(one: Fact) -> str:
 def completed(alert: InformationalAlert) -> list[Fact]:
     """Give the facts of an alert in the order of :class:`FactName`, with those that were missed.
 
-    Facts that stand in every message of its signal are there even if nobody measured them.
+    Facts that stand in every message of its signal are there even if nobody measured them; a test
+    message has none that could be measured.
     """
     own = {one.name for one in alert.facts if one.scope in {None, alert.scope}}
-    absent = [fact(name, None) for name in STANDING[alert.signal] if name not in own]
+    standing = () if is_trial(alert) else STANDING[alert.signal]
+    absent = [fact(name, None) for name in standing if name not in own]
     return sorted((*alert.facts, *absent), key=lambda one: (_ORDER[one.name], one.scope or ""))
 
 

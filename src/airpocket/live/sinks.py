@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from airpocket.alerts.alert import Signal, Stage
+from airpocket.alerts.feed_wording import is_trial
 from airpocket.alerts.render import as_json
 from airpocket.errors import FactsOnlyError, InputError
 from airpocket.live.address_guard import AddressGuard
@@ -62,7 +63,7 @@ class LogSink:
         is_out = due.alert.signal is Signal.FEED_HEALTH and due.alert.stage is not Stage.ALL_CLEAR
         tell = self._logger.warning if is_out else self._logger.info
         tell(
-            "alert",
+            "test alert" if is_trial(due.alert) else "alert",
             told=printable(told["headline"], 400),
             message_id=printable(due.message_id),
             time=told["time"],
