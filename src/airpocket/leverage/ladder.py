@@ -99,6 +99,11 @@ class Layer(Struct, frozen=True, kw_only=True, eq=False):
         File, feed or page, with its time.
     assumed
         What had to be assumed, a sentence each.
+
+    Raises
+    ------
+    InputError
+        If the share is not within 0 and 1.
     """
 
     forced: Forced
@@ -108,6 +113,13 @@ class Layer(Struct, frozen=True, kw_only=True, eq=False):
     source: str
     share_of_oi: float | None = None
     assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.share_of_oi is not None and not 0 <= self.share_of_oi <= 1:
+            raise InputError(
+                f"{self.source}: share of open interest {self.share_of_oi!r} is not within 0 and 1"
+                " (open interest counts a contract once, not on both sides)"
+            )
 
     def side(self, side: Side) -> Levels:
         """Give the levels of one side."""
@@ -170,10 +182,12 @@ def levels_of(
     Raises
     ------
     InputError
-        If columns differ in length, or a price or size is not a number above 0.
+        If columns differ in length, a price or size is not a number above 0, a count is below 1,
+        or a bankruptcy price is infinite.
     """
-    shape = price.shape
-    if len(shape) != 1 or {notional_usd.shape, qty_base.shape} != {shape}:
+    columns = (price, notional_usd, qty_base, count, bankruptcy_price)
+    shapes = {column.shape for column in columns if column is not None}
+    if len(price.shape) != 1 or shapes != {price.shape}:
         raise InputError("levels: columns differ in length")
     for name, column in (
         ("price", price),
@@ -182,6 +196,10 @@ def levels_of(
     ):
         if not bool(np.all((column > 0) & (column < 1e18))):
             raise InputError(f"levels: {name} holds what is no number above 0")
+    if count is not None and not bool(np.all(count >= 1)):
+        raise InputError("levels: count holds what is below 1")
+    if bankruptcy_price is not None and bool(np.isinf(bankruptcy_price).any()):
+        raise InputError("levels: bankruptcy_price holds an infinite one (NaN where not known)")
     levels = Levels(price, notional_usd, qty_base, count, bankruptcy_price)
     order = np.argsort(-price if side is Side.LONG else price, kind="stable")
     return levels.rows(order)
