@@ -56,6 +56,9 @@ class PositionBook(Struct, frozen=True, eq=False):
         What had to be assumed, a sentence each.
     at_ns
         When it was so; ``None`` if not said.
+    marks
+        Mark price of each instrument as the source says it, shape (len(instruments),), NaN where
+        it says none; ``None`` if it says none at all.
 
     Raises
     ------
@@ -75,11 +78,14 @@ class PositionBook(Struct, frozen=True, eq=False):
     source: str
     assumed: tuple[str, ...] = ()
     at_ns: int | None = None
+    marks: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         shapes = {getattr(self, name).shape for name in _ARRAYS}
         if len(shapes) != 1 or len(next(iter(shapes))) != 1:
             raise InputError(f"{self.source}: columns of positions differ in length")
+        if self.marks is not None and self.marks.shape != (len(self.instruments),):
+            raise InputError(f"{self.source}: it takes one mark price an instrument")
 
     @property
     def size(self) -> int:
@@ -114,7 +120,21 @@ class PositionBook(Struct, frozen=True, eq=False):
             book,
             instruments=(self.instruments[place],),
             instrument=np.zeros(book.size, dtype=np.int32),
+            marks=None if self.marks is None else self.marks[place : place + 1],
         )
+
+    def mark_of(self, symbol: str, venue: str | None = None) -> float | None:
+        """Give the mark price of an instrument as the source says it; ``None`` if it does not.
+
+        Raises
+        ------
+        InputError
+            As :meth:`of`.
+        """
+        place = self._place(symbol, venue)
+        if self.marks is None or np.isnan(self.marks[place]):
+            return None
+        return float(self.marks[place])
 
     @classmethod
     def from_frame(
@@ -190,6 +210,7 @@ def _book(read: Read, source: str, at_ns: int | None) -> PositionBook:
         source=source,
         assumed=read.assumed,
         at_ns=at_ns,
+        marks=read.marks,
     )
 
 

@@ -14,7 +14,7 @@ column                 needed    holds
 ``margin``             no        settle coin behind an isolated position, at its entry
 ``leverage``           no        as set at the venue
 ``liquidation_price``  no        as the source says it
-``mark_price``         no        only looked at to tell whether columns are swapped
+``mark_price``         no        of the instrument when it was so: the median of its rows is kept
 =====================  ========  ==================================================================
 
 Empty is not known; 0 never is. Other columns (an account, a time) are passed over. An isolated
@@ -22,8 +22,8 @@ position needs its margin, its leverage or its liquidation price.
 
 Two columns that are swapped can be told apart only by a price that says which of them is one: a
 mark price or a liquidation price. Size and entry are told by it over all rows, not row by row;
-liquidation price and entry by the side that most isolated rows are liquidated on. A margin and a
-leverage that are swapped show only where tiers say which leverage there can be.
+liquidation price and entry by the side that most of at least five isolated rows are liquidated on.
+A margin and a leverage that are swapped show only where tiers say which leverage there can be.
 """
 
 import math
@@ -41,7 +41,15 @@ if TYPE_CHECKING:
     import narwhals as nw
     from narwhals.typing import IntoFrame
 
-__all__ = ["COLUMNS", "NEEDED", "ColumnReader", "Read", "named", "refuse_swapped"]
+__all__ = [
+    "COLUMNS",
+    "NEEDED",
+    "ColumnReader",
+    "Read",
+    "median_marks",
+    "named",
+    "refuse_swapped",
+]
 
 COLUMNS: Final[Mapping[str, type]] = {
     "symbol": str,
@@ -63,12 +71,17 @@ NEEDED: Final = ("symbol", "side", "size", "entry_price")
 _SIDES: Final = {"long": True, "buy": True, "short": False, "sell": False}
 _MODES: Final = {"isolated": False, "cross": True}
 _NEAR: Final = math.log(3.0)  # a size that is so near to a price is one
+_MOST_OF: Final = 5  # a single one may be past its price by what it paid in funding
+_LOOKED_AT: Final = 1 << 15  # rows, when columns are compared
 _FAR: Final = math.log(10.0)  # an entry that is so far from a price is none
 
 
 @final
 class Read(Struct, frozen=True, eq=False):
-    """Checked columns of one length (n,), as :class:`PositionBook` holds them."""
+    """Checked columns of one length (n,), as :class:`PositionBook` holds them.
+
+    ``marks`` is the mark price of each instrument, NaN where the source does not say it.
+    """
 
     instruments: tuple[Instrument, ...]
     instrument: NDArray[np.int32]
@@ -79,6 +92,7 @@ class Read(Struct, frozen=True, eq=False):
     leverage: NDArray[np.float64]
     is_cross: NDArray[np.bool_]
     liquidation_price: NDArray[np.float64]
+    marks: NDArray[np.float64]
     assumed: tuple[str, ...] = ()
 
 
@@ -194,8 +208,12 @@ class ColumnReader:
         for name in list(self._pieces[0]):
             parts = [piece.pop(name) for piece in self._pieces]
             joined[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        refuse_swapped(self._source, joined, joined.pop("mark_price"))
-        return Read(tuple(self._listed), **joined, assumed=tuple(sorted(self._assumed)))
+        mark_price = joined.pop("mark_price")
+        refuse_swapped(self._source, joined, mark_price)
+        marks = median_marks(mark_price, joined["instrument"], len(self._listed))
+        return Read(
+            tuple(self._listed), **joined, marks=marks, assumed=tuple(sorted(self._assumed))
+        )
 
     def refuse_missing(self, there: list[str]) -> None:
         """Refuse a table that lacks a column that is needed or was named.
@@ -375,6 +393,35 @@ class _Piece:
         return np.asarray(codes.to_numpy(), dtype=np.int32), found
 
 
+def median_marks(
+    mark_price: NDArray[np.float64], instrument: NDArray[np.int32], many: int
+) -> NDArray[np.float64]:
+    """Take the median mark price of each instrument.
+
+    Parameters
+    ----------
+    mark_price
+        Of each row, NaN where it is not known, shape (n,).
+    instrument
+        Index of each row's instrument, shape (n,).
+    many
+        Number of instruments.
+
+    Returns
+    -------
+    ndarray
+        Shape (many,); NaN where no row says it.
+    """
+    marks = np.full(many, np.nan)
+    known = np.flatnonzero(~np.isnan(mark_price))
+    if known.size:
+        order = known[np.argsort(instrument[known], kind="stable")]
+        met, starts = np.unique(instrument[order], return_index=True)
+        for place, rows in zip(met, np.split(order, starts[1:]), strict=True):
+            marks[place] = np.median(mark_price[rows])
+    return marks
+
+
 def refuse_swapped(
     source: str, columns: Mapping[str, NDArray[Any]], mark_price: NDArray[np.float64] | float
 ) -> None:
@@ -391,12 +438,15 @@ def refuse_swapped(
     ------
     InputError
         If the median row has a size near to its mark (or liquidation) price and an entry far from
-        it, or most isolated rows would be liquidated by a move in their favour.
+        it, or most of at least five isolated rows would be liquidated by a move in their favour.
     """
-    entry, qty = columns["entry_price"], columns["qty_raw"]
-    said = columns["liquidation_price"]
-    price = np.where(np.isnan(mark_price), said, mark_price)
-    known = ~np.isnan(price)
+    # A median and a majority do not need millions of rows.
+    part = slice(None, None, max(1, columns["qty_raw"].size // _LOOKED_AT))
+    entry, qty = columns["entry_price"][part], columns["qty_raw"][part]
+    said = columns["liquidation_price"][part]
+    marks = mark_price if isinstance(mark_price, float) else mark_price[part]
+    price = np.where(np.isnan(marks), said, marks)
+    known = np.isfinite(price)
     if known.any():
         off = float(np.median(np.abs(np.log(entry[known] / price[known]))))
         near = float(np.median(np.abs(np.log(qty[known] / price[known]))))
@@ -406,9 +456,9 @@ def refuse_swapped(
                 f" median entry is off by a factor of {math.exp(off):,.0f}, the median size by"
                 f" {math.exp(near):.2f}"
             )
-    known = ~np.isnan(said) & ~columns["is_cross"]
-    wrong = known & ((said > entry) == columns["is_long"])
-    if 2 * int(wrong.sum()) > int(known.sum()):
+    known = np.isfinite(said) & ~columns["is_cross"][part]
+    wrong = known & ((said > entry) == columns["is_long"][part])
+    if int(known.sum()) >= _MOST_OF and 2 * int(wrong.sum()) > int(known.sum()):
         raise InputError(
             f"{source}: entry_price and liquidation_price, or the sides, look swapped: of"
             f" {int(known.sum()):,} isolated positions with a liquidation price"

@@ -107,7 +107,9 @@ def ladder_of(
     instrument = ours.instruments[0]
     if instrument.notional_usd(1.0, mark_price) is None:
         raise InputError(f"{instrument.symbol}: its contracts have no value in US dollars")
-    refuse_swapped(book.source, {name: getattr(ours, name) for name in _LOOKED_AT}, mark_price)
+    refuse_swapped(
+        book.source, {name: getattr(ours, name) for name in _LOOKED_AT}, float(mark_price)
+    )
     if tiers is not None:
         refuse_above_cap(ours, tiers, lambda at: _number(book, ours, at))
     priced = prices_of(
@@ -166,11 +168,11 @@ def _levels(
         raise InputError(f"{instrument.symbol}: tick {tick!r} is not a number above 0")
     outward = np.floor if side is Side.LONG else np.ceil
     ticks, level = np.unique(np.maximum(outward(at / tick), 1.0), return_inverse=True)
-    coins = np.bincount(level, qty)
+    coins = np.bincount(level, qty).astype(np.float64)
     return levels_of(
         side,
         ticks * tick,
-        np.bincount(level, usd),
+        np.bincount(level, usd).astype(np.float64),
         coins,
         np.bincount(level),
         np.bincount(level, qty * lost[rows]) / coins,
