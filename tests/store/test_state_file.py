@@ -82,7 +82,10 @@ def test_a_second_owner_is_refused_in_another_process(made: Path) -> None:
             [sys.executable, "-c", code, str(made)], capture_output=True, text=True, check=False
         )
     assert refused.returncode != 0
-    assert "is in use by another airpocket: stop that one" in refused.stderr
+    assert (
+        "in use by another airpocket: stop that one, or choose another [store] folder"
+        in refused.stderr
+    )
 
 
 def test_a_look_needs_no_lock(made: Path) -> None:

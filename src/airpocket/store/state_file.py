@@ -98,7 +98,8 @@ def lock(path: Path) -> sqlite3.Connection:
         holder = hold(path)
     if holder is None:
         raise StateError(
-            f"{path} is in use by another airpocket: stop that one, or name another state"
+            f"{path} is in use by another airpocket: stop that one, or choose another"
+            " [store] folder"
         )
     return holder
 

@@ -278,8 +278,8 @@ class Tapes:
             holder = hold(folder / "recorder.tape")
         if holder is None:
             raise TapeError(
-                f"{folder}: another airpocket records into it: stop that one, or give this one a"
-                " folder of its own"
+                f"{folder}: another airpocket records into it: stop that one, or choose another"
+                " [store] folder"
             )
         return holder
 
