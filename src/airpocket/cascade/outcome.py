@@ -48,11 +48,16 @@ class Wave(Struct, frozen=True):
 
 
 class Fold(Struct, frozen=True):
-    """A jump: a shock of ``shock`` (fraction) ends at ``beyond`` instead of ``before``."""
+    """A jump: a shock of ``shock`` (fraction) ends at ``beyond``, a smaller one before ``before``.
+
+    For a shock by an order, ``order_usd`` is the order at which it happens, and ``shock`` what that
+    order does alone.
+    """
 
     shock: float
     before: float
     beyond: float
+    order_usd: float | None = None
 
 
 class AirPocket(Struct, frozen=True):
@@ -132,11 +137,15 @@ class Cascade(Struct, frozen=True, kw_only=True, eq=False):
     bought_usd
         What others bought against it.
     path_fall, path_m
-        Ends of the ladder's bins along the path and m in each, shape (k,).
+        Ends of the ladder's bins along the path and m in each, shape (k,); m is infinite where the
+        book in sight does not hold what is forced.
     folds
-        All jumps of the end as the shock grows, ascending.
+        All jumps of the end, of at least the least jump asked for, as the shock grows (the first
+        thousand), ascending: the move at no order, or the order at the given move.
     critical_shock
         Smallest shock whose end jumps by at least the least jump asked for; ``None``: none does.
+    critical_order_usd
+        The same as an order, for a shock by an order.
     air_pockets
         Stretches of the path with m ≥ 1.
     waterfall
@@ -165,6 +174,7 @@ class Cascade(Struct, frozen=True, kw_only=True, eq=False):
     air_pockets: tuple[AirPocket, ...]
     waterfall: Waterfall
     stop: StopReason
+    critical_order_usd: float | None = None
 
     @property
     def amplification(self) -> float | None:
