@@ -50,6 +50,26 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     assert "cannot be written (Not a directory)" in check.said
 
 
+def test_a_state_in_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (check,) = check_state(at(tmp_path / "file" / "data"))
+    assert check.verdict is Verdict.FAIL
+    assert f"{tmp_path}/file/data cannot be made ({tmp_path}/file is a file)" in check.said
+    (check,) = check_state(at(tmp_path / "not" / "yet"))
+    assert "none yet" in check.said
+
+
+def test_a_state_in_a_folder_that_may_not_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    (check,) = check_state(at(tmp_path / "data"))
+    assert check.verdict is Verdict.FAIL
+    assert f"cannot be made ({tmp_path} may not be written)" in check.said
+    (check,) = check_state(at(tmp_path))
+    assert "none yet" in check.said
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -106,6 +106,10 @@ def check_state(settings: Settings) -> list[Check]:
         For its file.
     """
     path = settings.state_file
+    refusal = _refusal(path.parent)
+    if refusal is not None:
+        said = f"none can be kept: the folder {path.parent} cannot be made ({refusal})"
+        return [Check("store", "state", Verdict.FAIL, said)]
     locks = [
         _holder(held)
         for held in (path, settings.tapes_folder / RECORDER)
@@ -121,6 +125,19 @@ def check_state(settings: Settings) -> list[Check]:
         return [Check("store", "state", Verdict.FAIL, str(error)), *locks]
     said = f"opens: {episodes:,} episodes and the health of {feeds:,} channels"
     return [Check("store", "state", Verdict.OK, said), *locks]
+
+
+def _refusal(folder: Path) -> str | None:
+    """Say why a folder cannot be made; ``None`` if it is there, or can be. Nothing is made."""
+    try:
+        known = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    except OSError as error:
+        return error.strerror or str(error)
+    if not known.is_dir():
+        return f"{known} is a file"
+    if known != folder.absolute() and not os.access(known, os.W_OK | os.X_OK):
+        return f"{known} may not be written"
+    return None
 
 
 def _holder(path: Path) -> Check:
