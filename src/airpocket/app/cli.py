@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 
 from airpocket import __version__
+from airpocket.app.check_command import check
 from airpocket.errors import AirpocketError
 
 __all__ = [
@@ -38,6 +39,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+app.command(check)
 
 
 @app.command
