@@ -19,14 +19,8 @@ column                 needed    holds
 
 Empty is not known; 0 never is. Other columns (an account, a time) are passed over. An isolated
 position needs its margin, its leverage or its liquidation price.
-
-Two columns that are swapped can be told apart only by a price that says which of them is one: a
-mark price or a liquidation price. Size and entry are told by it over all rows, not row by row;
-liquidation price and entry by the side that most of at least five isolated rows are liquidated on.
-A margin and a leverage that are swapped show only where tiers say which leverage there can be.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -35,10 +29,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from airpocket.errors import InputError
+from airpocket.leverage.position_fields import PositionFields
+from airpocket.leverage.swapped_columns import refuse_swapped
 from airpocket.market.instrument import Catalogue, Instrument
 
 if TYPE_CHECKING:
-    import narwhals as nw
     from narwhals.typing import IntoFrame
 
 __all__ = [
@@ -48,7 +43,6 @@ __all__ = [
     "Read",
     "median_marks",
     "named",
-    "refuse_swapped",
 ]
 
 COLUMNS: Final[Mapping[str, type]] = {
@@ -70,10 +64,6 @@ NEEDED: Final = ("symbol", "side", "size", "entry_price")
 
 _SIDES: Final = {"long": True, "buy": True, "short": False, "sell": False}
 _MODES: Final = {"isolated": False, "cross": True}
-_NEAR: Final = math.log(3.0)  # a size that is so near to a price is one
-_MOST_OF: Final = 5  # a single one may be past its price by what it paid in funding
-_LOOKED_AT: Final = 1 << 15  # rows, when columns are compared
-_FAR: Final = math.log(10.0)  # an entry that is so far from a price is none
 
 
 @final
@@ -189,7 +179,9 @@ class ColumnReader:
             raise InputError(f"{self._source}: {type(into).__name__} is no data frame") from error
         table = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
         self.refuse_missing(table.columns)
-        piece = _Piece(self._source, table, self._names, self._row if rows is None else rows)
+        piece = PositionFields(
+            self._source, table, self._names, self._row if rows is None else rows
+        )
         self._row += len(table)
         if len(table):
             self._pieces.append(self._checked(piece))
@@ -233,7 +225,7 @@ class ColumnReader:
                 " one that is meant with columns"
             )
 
-    def _checked(self, piece: "_Piece") -> dict[str, NDArray[Any]]:
+    def _checked(self, piece: "PositionFields") -> dict[str, NDArray[Any]]:
         size = piece.size
         found: dict[str, NDArray[Any]] = {
             "instrument": self._instrument_codes(piece),
@@ -263,7 +255,7 @@ class ColumnReader:
             )
         return found
 
-    def _instrument_codes(self, piece: "_Piece") -> NDArray[np.int32]:
+    def _instrument_codes(self, piece: "PositionFields") -> NDArray[np.int32]:
         if not piece.has("venue"):
             if self._venue is None:
                 raise InputError(f"{self._source}: has no column venue: name the venue")
@@ -281,7 +273,7 @@ class ColumnReader:
         return self._looked_up(piece, back.reshape(-1), keys)
 
     def _looked_up(
-        self, piece: "_Piece", codes: NDArray[Any], keys: list[tuple[str, str]]
+        self, piece: "PositionFields", codes: NDArray[Any], keys: list[tuple[str, str]]
     ) -> NDArray[np.int32]:
         places = np.empty(len(keys), dtype=np.int32)
         for at, (venue, symbol) in enumerate(keys):
@@ -293,7 +285,7 @@ class ColumnReader:
         found: NDArray[np.int32] = places[codes]
         return found
 
-    def _place(self, piece: "_Piece", first: int, venue: str, symbol: str) -> int:
+    def _place(self, piece: "PositionFields", first: int, venue: str, symbol: str) -> int:
         try:
             catalogue = self._catalogue(venue)
         except InputError as error:
@@ -312,85 +304,6 @@ class ColumnReader:
         if venue not in self._catalogues:
             self._catalogues[venue] = self._catalogue_of(venue)
         return self._catalogues[venue]
-
-
-@final
-class _Piece:
-    """One frame while its columns are looked at."""
-
-    def __init__(
-        self,
-        source: str,
-        frame: "nw.DataFrame[Any]",
-        names: Mapping[str, str],
-        rows: int | NDArray[np.int64],
-    ) -> None:
-        self._source = source
-        self._frame = frame
-        self._names = names
-        self._rows = rows
-        self.size = len(frame)
-
-    def has(self, name: str) -> bool:
-        """Tell whether a column is there."""
-        return self._names.get(name) in self._frame.columns
-
-    def row(self, at: int) -> int:
-        """Give the number of a row in messages."""
-        return self._rows + at if isinstance(self._rows, int) else int(self._rows[at])
-
-    def bad(self, name: str, at: int, why: str) -> InputError:
-        """Say what is wrong with one field."""
-        theirs = self._names[name]
-        value = self._frame[theirs][at]
-        said = repr(value if not isinstance(value, str) else value[:60])
-        return InputError(f"{self._source}: row {self.row(at):,}: {theirs} {said} {why}")
-
-    def numbers(self, name: str, *, may_lack: bool = False) -> NDArray[np.float64]:
-        """Give a column of numbers above 0; NaN is not known, where a column may lack some."""
-        import narwhals as nw  # noqa: PLC0415 - not at start-up
-
-        if may_lack and not self.has(name):
-            return np.full(self.size, np.nan)
-        series = self._frame[self._names[name]]
-        if not series.dtype.is_numeric() and not (may_lack and series.is_null().all()):
-            raise InputError(
-                f"{self._source}: {self._names[name]} holds {series.dtype}, not numbers"
-            )
-        column: NDArray[np.float64] = np.asarray(
-            series.cast(nw.Float64()).to_numpy(), dtype=np.float64
-        )
-        wrong = ~((column > 0) & (column < 1e18))
-        if may_lack:
-            wrong &= ~np.isnan(column)
-        if wrong.any():
-            raise self.bad(name, int(np.argmax(wrong)), "is not a number above 0")
-        return column
-
-    def words(self, name: str, meant: Mapping[str, bool]) -> NDArray[np.bool_]:
-        """Give a column of words as what they mean."""
-        codes, found = self.coded(name)
-        values = [meant.get(word.strip().lower()) for word in found]
-        if None in values:
-            at = int(np.argmax(codes == values.index(None)))
-            raise self.bad(name, at, f"is none of {', '.join(meant)}")
-        table: NDArray[np.bool_] = np.array(values, dtype=np.bool_)
-        return table[codes]
-
-    def coded(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
-        """Give a column of words as codes into its different words."""
-        import narwhals as nw  # noqa: PLC0415 - not at start-up
-
-        series = self._frame[self._names[name]]
-        empty = series.is_null()
-        if empty.any():
-            raise self.bad(name, int(np.argmax(empty.to_numpy())), "is empty")
-        if series.dtype not in (nw.String, nw.Categorical, nw.Enum):
-            raise InputError(f"{self._source}: {self._names[name]} holds {series.dtype}, not words")
-        found = [str(word) for word in series.unique(maintain_order=True).to_list()]
-        places = list(range(len(found)))
-        codes = series.cast(nw.String()).replace_strict(found, places, return_dtype=nw.Int32())
-        return np.asarray(codes.to_numpy(), dtype=np.int32), found
 
 
 def median_marks(
@@ -420,47 +333,3 @@ def median_marks(
         for place, rows in zip(met, np.split(order, starts[1:]), strict=True):
             marks[place] = np.median(mark_price[rows])
     return marks
-
-
-def refuse_swapped(
-    source: str, columns: Mapping[str, NDArray[Any]], mark_price: NDArray[np.float64] | float
-) -> None:
-    """Refuse columns that look swapped, as far as a price of each row tells.
-
-    Parameters
-    ----------
-    columns
-        ``qty_raw``, ``entry_price``, ``liquidation_price``, ``is_long``, ``is_cross``.
-    mark_price
-        Of each row, NaN where it is not known, or of all.
-
-    Raises
-    ------
-    InputError
-        If the median row has a size near to its mark (or liquidation) price and an entry far from
-        it, or most of at least five isolated rows would be liquidated by a move in their favour.
-    """
-    # A median and a majority do not need millions of rows.
-    part = slice(None, None, max(1, columns["qty_raw"].size // _LOOKED_AT))
-    entry, qty = columns["entry_price"][part], columns["qty_raw"][part]
-    said = columns["liquidation_price"][part]
-    marks = mark_price if isinstance(mark_price, float) else mark_price[part]
-    price = np.where(np.isnan(marks), said, marks)
-    known = np.isfinite(price)
-    if known.any():
-        off = float(np.median(np.abs(np.log(entry[known] / price[known]))))
-        near = float(np.median(np.abs(np.log(qty[known] / price[known]))))
-        if off > _FAR and near < _NEAR:
-            raise InputError(
-                f"{source}: size and entry_price look swapped: against the prices beside them the"
-                f" median entry is off by a factor of {math.exp(off):,.0f}, the median size by"
-                f" {math.exp(near):.2f}"
-            )
-    known = np.isfinite(said) & ~columns["is_cross"][part]
-    wrong = known & ((said > entry) == columns["is_long"][part])
-    if int(known.sum()) >= _MOST_OF and 2 * int(wrong.sum()) > int(known.sum()):
-        raise InputError(
-            f"{source}: entry_price and liquidation_price, or the sides, look swapped: of"
-            f" {int(known.sum()):,} isolated positions with a liquidation price"
-            f" {int(wrong.sum()):,} would be liquidated by a move in their favour"
-        )

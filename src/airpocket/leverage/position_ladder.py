@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from airpocket.errors import InputError
+from airpocket.leverage.binning import levels_from_prices
 from airpocket.leverage.ladder import Forced, Ladder, Layer, Levels, Provenance, levels_of
 from airpocket.leverage.margin import MarginRules
 from airpocket.leverage.position_book import PositionBook
-from airpocket.leverage.position_columns import refuse_swapped
 from airpocket.leverage.position_prices import (
     WithoutAccount,
     bankruptcy_prices,
     prices_of,
     refuse_above_cap,
 )
+from airpocket.leverage.swapped_columns import refuse_swapped
 from airpocket.leverage.tiers import TierTable
 from airpocket.market.events import Side
 from airpocket.market.instrument import Instrument, Kind
@@ -164,18 +165,8 @@ def _levels(
         qty /= at
     if tick is None:
         return levels_of(side, at, usd, qty, np.ones(rows.size, dtype=np.int64), lost[rows])
-    if not 0 < tick < 1e18:
-        raise InputError(f"{instrument.symbol}: tick {tick!r} is not a number above 0")
-    outward = np.floor if side is Side.LONG else np.ceil
-    ticks, level = np.unique(np.maximum(outward(at / tick), 1.0), return_inverse=True)
-    coins = np.bincount(level, qty).astype(np.float64)
-    return levels_of(
-        side,
-        ticks * tick,
-        np.bincount(level, usd).astype(np.float64),
-        coins,
-        np.bincount(level),
-        np.bincount(level, qty * lost[rows]) / coins,
+    return levels_from_prices(
+        side, at, usd, qty, tick=tick, mark_price=mark_price, bankruptcy_price=lost[rows]
     )
 
 
