@@ -1,0 +1,141 @@
+"""What a map says in words: whose ladder, how much of it is known, what the book beside it is."""
+
+from typing import Final
+
+from airpocket.app.depth_sources import SeenDepth
+from airpocket.app.ladder_buckets import LadderMap, MapSide, say_price
+from airpocket.cascade.outcome import AirPocket
+from airpocket.leverage.ladder import Forced, Layer, Provenance
+from airpocket.market.events import Side
+from airpocket.units import SECOND_NS, iso, say_usd
+
+__all__ = [
+    "beyond_words",
+    "book_words",
+    "coverage_words",
+    "pocket_words",
+    "say_move",
+    "say_share",
+    "say_time",
+    "title_words",
+    "total_words",
+]
+
+_ALL: Final = 0.995
+_WAITS: Final = {Forced.LIQUIDATION: "liquidations", Forced.STOP: "stop orders"}
+
+
+def say_time(at_ns: int | None) -> str:
+    """Say a time to the second.
+
+    Examples
+    --------
+    >>> say_time(1_770_302_112_000_000_000), say_time(None)
+    ('2026-02-05 14:35:12 UTC', 'time not said')
+    """
+    if at_ns is None:
+        return "time not said"
+    return iso(at_ns - at_ns % SECOND_NS).replace("T", " ").replace("Z", " UTC")
+
+
+def say_move(fraction: float, decimals: int = 1) -> str:
+    """Say a move of the price in percent, always with its sign.
+
+    Examples
+    --------
+    >>> say_move(-0.0213), say_move(0.12, 0)
+    ('−2.1 %', '+12 %')
+    """
+    return f"{100 * fraction:+.{decimals}f} %".replace("-", "−")
+
+
+def say_share(fraction: float, decimals: int = 1) -> str:
+    """Say a share in percent.
+
+    Examples
+    --------
+    >>> say_share(0.1204), say_share(0.12, 0)
+    ('12.0 %', '12 %')
+    """
+    return f"{100 * fraction:.{decimals}f} %"
+
+
+def title_words(drawn: LadderMap) -> str:
+    """Say whose ladder it is, around which price, and when."""
+    ladder = drawn.ladder
+    whose = ladder.symbol if ladder.venue == "*" else f"{ladder.symbol} on {ladder.venue}"
+    price = f"{ladder.mark_price:,.8g}" if ladder.mark_price < 1e8 else f"{ladder.mark_price:,.0f}"
+    return f"{whose} at {price}, {say_time(ladder.at_ns)}"
+
+
+def coverage_words(drawn: LadderMap) -> list[str]:
+    """Say of each layer what it holds, and what share of the whole it stands for."""
+    return [_layer_words(layer) for layer in drawn.ladder.layers]
+
+
+def _layer_words(layer: Layer) -> str:
+    what = f"{layer.provenance.value} {_WAITS[layer.forced]}"
+    share = layer.share_of_oi
+    if layer.provenance is Provenance.ESTIMATED:
+        least = "about "
+        of = "" if share is None else f" of {say_share(share, 0)} of open interest"
+        known = f"an estimate{of}, never added to what is measured"
+    elif share is None:
+        least, known = "at least ", "share of open interest not known"
+    elif share >= _ALL:
+        least, known = "", "measured on all of open interest"
+    else:
+        least, known = "at least ", f"measured on {say_share(share, 1)} of open interest"
+    below, above = say_usd(layer.longs.total_usd), say_usd(layer.shorts.total_usd)
+    return (
+        f"{what}: {least}{below} of longs below, {least}{above} of shorts above; {known}; "
+        f"from {layer.source}"
+    )
+
+
+def total_words(drawn: LadderMap, side: MapSide) -> str:
+    """Say in short how many dollars wait on one side, measured or else estimated."""
+    ladder = drawn.ladder
+    if ladder.has(Provenance.MEASURED):
+        shares = [
+            layer.share_of_oi for layer in ladder.layers if layer.provenance is Provenance.MEASURED
+        ]
+        is_all = all(share is not None and share >= _ALL for share in shares)
+        return f"{'' if is_all else 'at least '}{say_usd(side.measured_usd)}"
+    return f"about {say_usd(side.estimated_usd)} (estimated)"
+
+
+def book_words(seen: SeenDepth) -> str:
+    """Say which book stands beside the ladder."""
+    what = "book" if seen.depth is not None else "summed depth"
+    return (
+        f"{what} in sight: {seen.venue} {seen.symbol}, {say_time(seen.at_ns)}; from {seen.source}"
+    )
+
+
+def pocket_words(pocket: AirPocket, side: MapSide, step: float) -> str:
+    """Say where an air-pocket begins and ends."""
+    begin = say_price(pocket.trigger_price, step)
+    end = say_price(pocket.exhaustion_price, step)
+    sign = -1 if side.side is Side.LONG else 1
+    begins, ends = (say_move(sign * one) for one in (pocket.trigger, pocket.exhaustion))
+    return (
+        f"{begin} to {end} ({begins} to {ends}): forced orders set off more than themselves "
+        f"against the book in sight, m up to {pocket.m_most:.3g}"
+    )
+
+
+def beyond_words(drawn: LadderMap, side: MapSide) -> str | None:
+    """Say what waits farther out than is shown; ``None`` if nothing does."""
+    if not side.buckets or max(side.beyond_usd, side.beyond_estimated_usd) < 1:
+        return None
+    last = side.buckets[-1]
+    where = f"below {say_price(last.low, drawn.step)}"
+    if side.side is Side.SHORT:
+        where = f"above {say_price(last.high, drawn.step)}"
+    parts = []
+    if side.beyond_usd >= 1:
+        parts.append(f"at least {say_usd(side.beyond_usd)} more")
+    if side.beyond_estimated_usd >= 1:
+        parts.append(f"about {say_usd(side.beyond_estimated_usd)} estimated")
+    return f"{where}: {', '.join(parts)}"
