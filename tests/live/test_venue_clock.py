@@ -122,3 +122,17 @@ def test_nothing_is_placed_beyond_a_second_ahead_of_us(steps: list[tuple[int, in
 
 def test_the_limits_are_as_documented() -> None:
     assert (FAULT_NS, STEADY_NS) == (MINUTE_NS, SECOND_NS)
+
+
+@pytest.mark.parametrize("offset_s", [-3600.0, 3600.0])
+def test_a_backlog_of_a_clock_that_is_an_hour_off_does_not_bunch(offset_s: float) -> None:
+    """F27: after our clock was set, this machine sleeps for ten minutes."""
+    clock = VenueClock()
+    run(clock, range(300), offset_s=offset_s)
+    now_ns = T0 + 900 * SECOND_NS
+    for tenth in range(3000, 8990):
+        true_ns = T0 + tenth * SECOND_NS // 10
+        placed = clock.place(true_ns - int(offset_s * SECOND_NS), now_ns)
+        assert abs(placed - true_ns) < 250 * MILLISECOND_NS
+    errors = run(clock, range(900, 960), offset_s=offset_s)
+    assert all(abs(error) < 250 * MILLISECOND_NS for error in errors)

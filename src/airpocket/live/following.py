@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from airpocket.alerts.desk import AlertDesk
 from airpocket.alerts.feeds import Feeds
+from airpocket.alerts.names import EVERYTHING
 from airpocket.alerts.open_alert import OpenAlert
 from airpocket.alerts.saying import Said, told
 from airpocket.detection.config import DetectorConfig
@@ -87,7 +88,7 @@ class Follower:
         self.late: Final[Counter[str]] = Counter()
         """Events of each venue that came too late for their bin."""
         self.seen: Final[set[str]] = set()
-        """Unified symbols that something was said of."""
+        """Unified symbols that something was said of; ``"*"`` for those that have no name."""
         self.feeds: Final = Feeds()
         self._detector = Detector(DetectorConfig.for_width(WIDTH_NS), symbols=symbols)
         self._desk = AlertDesk(salt=salt)
@@ -293,8 +294,7 @@ class Follower:
         return said
 
     def _tell(self, record: Any) -> list[Said]:
-        if record.symbol is not None:
-            self.seen.add(record.symbol)
+        self.seen.add(record.symbol or EVERYTHING)
         return self._say(self._detector.update(record))
 
     def _say(self, transitions: list[Transition]) -> list[Said]:

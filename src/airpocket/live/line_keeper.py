@@ -194,8 +194,10 @@ class LineKeeper:
         try:
             while True:
                 ripe = asyncio.create_task(session.ripe.wait())
-                await asyncio.wait({runner, ripe}, return_when=asyncio.FIRST_COMPLETED)
-                ripe.cancel()
+                try:
+                    await asyncio.wait({runner, ripe}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    ripe.cancel()
                 if runner.done():
                     await asyncio.sleep(self._lost(session, runner.result()))
                     return

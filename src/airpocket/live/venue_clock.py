@@ -15,7 +15,8 @@ from airpocket.units import MINUTE_NS, SECOND_NS
 __all__ = ["FAULT_NS", "STEADY_NS", "VenueClock"]
 
 FAULT_NS: Final = MINUTE_NS
-"""A clock that is further off than this tells nothing: receipt counts instead."""
+"""Of a clock that is further off than this receipt counts instead; what comes much later than the
+rest still is as old as that."""
 
 STEADY_NS: Final = SECOND_NS
 """An offset up to this counts as none: the way of an event takes as long."""
@@ -78,7 +79,8 @@ class VenueClock:
         if -FAULT_NS <= offset_ns <= FAULT_NS:
             return venue_ns + offset_ns
         self.faults += 1
-        return now_ns
+        held_up_ns = delay_ns - offset_ns  # as after a sleep of this machine, all in one moment
+        return now_ns - held_up_ns if held_up_ns > STEADY_NS else now_ns
 
     def _close(self, now_ns: int) -> None:
         delays = self._delays
