@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from airpocket.alerts.linter import violations
+from airpocket.store.tape import TapeWriter
 from airpocket.venues import register
 from tests.app.console import Console, process
 from tests.app.made import ONSET_S, liquidations, trades
 from tests.app.test_sources import START_NS, Made, flow, trade
+from tests.live.recorded import gap
 
 LIQUIDATIONS = "binance-futures_liquidations_2026-03-02_BTCUSDT.csv.gz"
 TRADES = "binance-futures_trades_2026-03-02_BTCUSDT.csv.gz"
@@ -142,6 +144,54 @@ def test_a_symbol_that_is_not_there(airpocket: Console, recorded: Path) -> None:
     said = airpocket("replay", "--json", recorded, *one)
     assert said.code == 0
     assert said.err.startswith("XRP/USDT:USDT: not in the source")
+
+
+@pytest.mark.parametrize("kind", ["files", "tape"])
+@pytest.mark.parametrize("flag", [["--json"], []])
+def test_a_symbol_that_is_nowhere_is_refused_and_nothing_else_is_said(
+    airpocket: Console, recorded: Path, tmp_path: Path, flag: list[str], kind: str
+) -> None:
+    source = recorded
+    if kind == "tape":
+        source = tmp_path / "a.tape"
+        assert airpocket("convert", recorded, source).code == 0
+    whole = airpocket("replay", *flag, source)
+    assert whole.out
+    sentence = airpocket("replay", *flag, source, "--symbol", "NOSUCH").sentence
+    assert sentence == "NOSUCH: not in the source, which holds BTC/USDT:USDT"
+    asked = ["--symbol", "NOSUCH", "--symbol", "BTC/USDT:USDT"]
+    assert airpocket("replay", *flag, source, *asked).out == whole.out
+
+
+def test_what_could_not_be_read_may_hold_the_symbol(airpocket: Console, tmp_path: Path) -> None:
+    path = liquidations(tmp_path / LIQUIDATIONS)
+    path.write_bytes(path.read_bytes()[:-40])
+    said = airpocket("replay", path, "--symbol", "NOSUCH")
+    assert (said.code, said.out) == (2, "")
+    broken, refused = said.err.splitlines()
+    assert LIQUIDATIONS in broken
+    assert "NOSUCH: not in the source" in refused
+
+
+@pytest.mark.parametrize("content", ["nothing", "a gap", "heartbeats"])
+def test_a_tape_that_shows_nothing_is_not_called_quiet(
+    airpocket: Console, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "a.tape"
+    with TapeWriter(path, "a") as tape:
+        if content == "a gap":
+            tape.record_gap(gap("okx", 10, 20))
+        elif content == "heartbeats":
+            tape.append("bybit", "public#1", START_NS, b'{"op":"pong"}')
+    said = airpocket("replay", path)
+    assert said.code == 0
+    assert " ".join(said.out.split()) == (
+        "Nothing was seen: there is no event in these sources, at most gaps. What happened"
+        " meanwhile is not known."
+    )
+    as_json = airpocket("replay", "--json", path)
+    assert (as_json.code, as_json.out) == (0, "")
+    assert as_json.err.startswith("nothing was seen")
 
 
 @pytest.mark.parametrize("flag", [["--json"], []])

@@ -151,6 +151,14 @@ class TestClosing:
             == "No cascade and no shock was seen; what these sources do not show is not known.\n"
         )
 
+    def test_sources_without_any_event_are_not_called_quiet(self) -> None:
+        timeline = Timeline(SECOND_NS)
+        said = shown(timeline.closing(is_blind=True))
+        assert said.startswith("Nothing was seen: there is no event")
+        assert "No cascade" not in said
+        timeline.lines(episode())
+        assert "Nothing was seen" not in shown(timeline.closing(is_blind=True))
+
     def test_the_severest_come_first_and_cascades_before_shocks(self) -> None:
         timeline = Timeline(SECOND_NS)
         for scope, kind, severity in (

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from airpocket.alerts.desk import AlertDesk
+from airpocket.alerts.names import EVERYTHING
 from airpocket.alerts.saying import Said, told
 from airpocket.app.sources import (
     Group,
@@ -93,7 +94,7 @@ def replay_group(
     symbols, progress_of
         As for :func:`replay`.
     seen
-        Filled with the symbols that could have been followed.
+        Filled with the symbols that could have been followed; ``"*"`` for those without a name.
 
     Raises
     ------
@@ -119,8 +120,8 @@ def replay_group(
         if isinstance(item, Finding):
             yield item
             continue
-        if seen is not None and not isinstance(item, Gap) and item.symbol is not None:
-            seen.add(item.symbol)
+        if seen is not None and not isinstance(item, Gap):
+            seen.add(item.symbol or EVERYTHING)
         yield from told(desk, detector.update(item))
     yield from told(desk, detector.finish())
     if broken is not None:

@@ -70,7 +70,8 @@ def replay_tapes(
     symbols, progress_of
         As for :func:`airpocket.app.replay.replay`.
     seen
-        Filled with the symbols that could have been followed.
+        Filled as it goes with the symbols that could have been followed; ``"*"`` for those
+        without a name.
 
     Raises
     ------
@@ -82,7 +83,10 @@ def replay_tapes(
     for tape in tapes:
         progress = None if progress_of is None else progress_of(tape.label)
         try:
-            yield from playing.play(tape, progress)
+            for said in playing.play(tape, progress):
+                if seen is not None:
+                    seen |= playing.follower.seen
+                yield said
         except AirpocketError as error:
             broken = broken or error
             yield from playing.lose(tape, error)

@@ -49,6 +49,10 @@ class Line(NamedTuple):
 
 
 _NOTHING: Final = "No cascade and no shock was seen; what these sources do not show is not known."
+_BLIND: Final = (
+    "[yellow]Nothing was seen:[/] there is no event in these sources, at most gaps. What happened "
+    "meanwhile is not known."
+)
 
 
 @final
@@ -89,8 +93,16 @@ class Timeline:
             return self._phase(saying)
         return self._alert(saying)
 
-    def closing(self) -> list[Line]:
-        """Write the table of episodes, and what was kept back."""
+    def closing(self, *, is_blind: bool = False) -> list[Line]:
+        """Write the table of episodes, and what was kept back.
+
+        Parameters
+        ----------
+        is_blind
+            Whether the sources showed no event at all: then nothing is called quiet.
+        """
+        if is_blind and not self._episodes:
+            return [Line(_BLIND)]
         if not self._episodes:
             return [Line(_NOTHING)]
         told = [Line(""), *_table(self._episodes)]
