@@ -164,7 +164,7 @@ def test_gaps_are_told_apart_from_ends(airpocket: Console, monkeypatch: pytest.M
         venue="okx", symbol="*", raw_symbol="*", channel="trades", from_ns=EARLIEST_NS,
         to_ns=START_NS, cause=GapCause.END_OF_RECORDING, proven_by="it begins with the event",
     )  # fmt: skip
-    holes = [gap(START_NS + n, GapCause.DISCONNECT) for n in range(14)]
+    holes = [gap(START_NS + n * SECOND_NS, GapCause.DISCONNECT) for n in range(14)]
     made = Made([trade(START_NS), before, *holes, gap(START_NS)])
     monkeypatch.setattr(register, "recordings_in", lambda _: ([made], []))
     out = airpocket("inspect", "x").out
@@ -172,11 +172,23 @@ def test_gaps_are_told_apart_from_ends(airpocket: Console, monkeypatch: pytest.M
         " ".join(out.split())
     )
     assert "2009" not in out
-    assert out.count("disconnect") == 9
-    assert "and 5 more gaps" in out
+    assert out.count("disconnect") == 5
+    assert "… 9 more of 15 gaps …" in out
+    told = " ".join(out.split())
+    shown = [second for second in range(14) if f"09:00:{second:02} – the end" in told]
+    assert shown == [0, 1, 11, 12, 13]
     rows = airpocket("inspect", "--json", "x").rows
     assert _of(rows, "gap")[0]["from"] is None
     assert len(_of(rows, "gap")) == 16
+
+
+def test_only_gaps_is_nothing_seen(airpocket: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    for items, told in (
+        ([gap(START_NS, GapCause.DISCONNECT)], "nothing was seen: only gaps"),
+        ([gap(START_NS)], "nothing was seen: no event"),
+    ):
+        monkeypatch.setattr(register, "recordings_in", lambda _, items=items: ([Made(items)], []))
+        assert told in airpocket("inspect", "x").out
 
 
 def test_many_symbols_are_summed_up(airpocket: Console, monkeypatch: pytest.MonkeyPatch) -> None:

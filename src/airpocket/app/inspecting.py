@@ -178,13 +178,11 @@ def _print_text(label: Label, holding: Holding) -> None:
     if len(shown) > _LINES:
         rest = sum(place.count for place in shown[_LINES:])
         show(out, f"  {rest:>11,} more, of {len(shown) - _LINES} symbols and kinds")
-    if not shown:
-        show(out, "  [yellow]no event[/]")
     holes = [gap for gap in holding.gaps if not _is_end(gap)]
-    for gap in holes[:_GAPS]:
-        show(out, f"  [magenta]gap[/] {_gap(gap)}", hang=6)
-    if len(holes) > _GAPS:
-        show(out, f"  and {len(holes) - _GAPS:,} more gaps")
+    if not shown:
+        show(out, f"  [yellow]nothing was seen: {'only gaps' if holes else 'no event'}[/]")
+    for line in _gaps(holes):
+        show(out, f"  {line}", hang=6)
     for finding in holding.findings:
         show(out, f"  [yellow]{finding.code.value}[/] {_safe(finding.said)}", hang=4)
     if holding.broken is not None:
@@ -204,6 +202,15 @@ def _print_sum(whole: Sequence[Contents], recordings: int) -> None:
         f"{_span(first_ns, last_ns)}",
         hang=2,
     )
+
+
+def _gaps(holes: Sequence[Gap]) -> list[str]:
+    """Tell of the first and the last holes, and how many there are; the JSON has all."""
+    told = [f"[magenta]gap[/] {_gap(gap)}" for gap in holes]
+    if len(told) <= 2 * _GAPS:
+        return told
+    between = len(told) - 2 * _GAPS
+    return [*told[:_GAPS], f"… {between:,} more of {len(told):,} gaps …", *told[-_GAPS:]]
 
 
 def _is_end(gap: Gap) -> bool:
@@ -235,4 +242,4 @@ def _safe(text: str) -> str:
 
 
 _LINES = 20
-_GAPS = 10
+_GAPS = 3  # at each end
