@@ -30,6 +30,7 @@ from airpocket.market.events import (
 )
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Item, Label, Progress
+from airpocket.store.tape import TapeWriter
 from airpocket.units import HOUR_NS, MINUTE_NS, SECOND_NS, ns_from_iso
 from tests.app.made import liquidations, until_it_breaks
 
@@ -277,6 +278,26 @@ def test_progress_goes_to_its_recording() -> None:
 
     list(observations(Group(SECOND_NS, (Made([], name="a"), Made([], name="b"))), of))
     assert sorted(told) == ["a", "b"]
+
+
+def test_of_a_store_the_tapes_are_read(tmp_path: Path) -> None:
+    store = tmp_path / "data"
+    tapes = store / "tapes"
+    tapes.mkdir(parents=True)
+    with pytest.raises(SourceError, match="holds no recording"):
+        gather([store])
+    with TapeWriter(tapes / "2026-03-02.tape", "2026-03-02"):
+        pass
+    (store / "state.db").write_text("")
+    (store / "state.db-wal").write_text("")
+    (store / "watch.log").write_text("")
+    recordings, left_out = gather([store, tapes])
+    assert [one.label.name for one in recordings] == ["2026-03-02.tape"]
+    assert left_out == [f"named twice, read once: {tapes}"]
+    liquidations(store / "binance-futures_liquidations_2026-03-02_BTCUSDT.csv.gz")
+    recordings, left_out = gather([store])
+    assert [one.label.kind for one in recordings] != ["airpocket tape"]
+    assert f"left out: {tapes}: a folder, name it to have it read" in left_out
 
 
 def test_sources_are_gathered_in_the_order_given(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ Seen: TypeAlias = Bar | ForcedFlow | Mark | Depth | DepthBands | OpenInterest | 
 ProgressOf: TypeAlias = Callable[[Label], Progress | None]
 """Gives the progress callback of one recording (or none)."""
 
+_BESIDE_TAPES: Final = (".", "state.db", "watch.log")
 _FLOW_CHANNELS: Final = frozenset({"liquidations", "forced_flow", "trades"})
 
 
@@ -58,7 +59,7 @@ class Group(NamedTuple):
 
 
 def gather(paths: Iterable[Path]) -> tuple[list[Recording], list[str]]:
-    """Open all sources named on the command line.
+    """Open all sources named on the command line; of a store's folder, its tapes.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def gather(paths: Iterable[Path]) -> tuple[list[Recording], list[str]]:
     """
     opened: list[Recording] = []
     left_out: list[str] = []
-    paths = list(paths)
+    paths = [_with_tapes(path) for path in paths]
     folders = {path.resolve() for path in paths if path.is_dir()}
     known: set[Path] = set()
     for path in paths:
@@ -85,6 +86,15 @@ def gather(paths: Iterable[Path]) -> tuple[list[Recording], list[str]]:
         opened += inside
         left_out += notes
     return opened, left_out
+
+
+def _with_tapes(path: Path) -> Path:
+    """Give the folder of the tapes where that of a store is named, which holds little else."""
+    tapes = path / "tapes"
+    if not any(tapes.glob("*.tape")):
+        return path
+    others = (one for one in path.iterdir() if not one.name.startswith(_BESIDE_TAPES))
+    return tapes if all(one.is_dir() for one in others) else path
 
 
 def require_one_extract(recordings: Iterable[Recording]) -> None:
