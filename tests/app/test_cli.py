@@ -40,6 +40,13 @@ def test_every_command_explains_itself(airpocket: Console, command: str) -> None
     assert said.code == 0
     assert said.out.startswith(f"Usage: airpocket {command}")
     assert len(said.out) > 200
+    assert not any(noise in said.out for noise in ("--empty-", "default: ()", "default: False"))
+
+
+def test_defaults_that_tell_something_are_shown(airpocket: Console) -> None:
+    told = " ".join(airpocket("subscribe", "--help").out.split())
+    assert told.count("[default: ") == 3
+    assert all(f"default: {one}]" in told.replace("│ │ ", "") for one in ("free", "0.0", "True"))
 
 
 def test_version(airpocket: Console) -> None:
@@ -78,6 +85,19 @@ def test_what_cannot_be_used_is_one_sentence(
     airpocket: Console, words: list[str], names: str
 ) -> None:
     assert names in airpocket(*words).sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["replay", "x", "--nope"], "airpocket replay"),
+        (["convert", "a"], "airpocket convert"),
+        (["nope"], "airpocket"),
+        (["--nope"], "airpocket"),
+    ],
+)
+def test_the_help_that_helps_is_named(airpocket: Console, words: list[str], where: str) -> None:
+    assert airpocket(*words).sentence.endswith(f"; see `{where} --help`")
 
 
 def test_a_name_moves_no_cursor_and_breaks_no_line(airpocket: Console) -> None:

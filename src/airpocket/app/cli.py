@@ -28,6 +28,12 @@ __all__ = [
     "watch",
 ]
 
+
+def _shown_default(value: object) -> str | None:
+    """Show a default that tells something: that a flag is off and a list is empty does not."""
+    return str(value) if isinstance(value, str | int | float) and value is not False else None
+
+
 app = App(
     name="airpocket",
     help="Liquidation cascades in crypto derivatives: detected, and told in facts.",
@@ -38,6 +44,7 @@ app = App(
     exit_on_error=False,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative_iterable=(), show_default=_shown_default),
 )
 app.command(check)
 
@@ -355,7 +362,7 @@ def main(tokens: list[str] | None = None) -> None:
         _fail(str(error))
     except CycloptsError as error:
         told = " ".join(str(error).split()).removesuffix(".")
-        _fail(f"{told}; see `airpocket --help`")
+        _fail(f"{told}; see `{' '.join(('airpocket', *(error.command_chain or ())))} --help`")
     except BrokenPipeError:
         _forget_stdout()
         raise SystemExit(141) from None
