@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from airpocket.cascade.impact import Impact, SquareRoot
 from airpocket.cascade.outcome import StopReason
-from airpocket.cascade.settle import prepare, settle
+from airpocket.cascade.prepared import prepare
+from airpocket.cascade.settle import settle
 from airpocket.cascade.shock import Shock
 from airpocket.cascade.sweep import STOPS, settle_many, tabled
 from airpocket.errors import InputError

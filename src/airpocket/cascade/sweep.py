@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from airpocket.cascade.impact import Curve, Impact
 from airpocket.cascade.outcome import StopReason
-from airpocket.cascade.settle import PreparedLadder
+from airpocket.cascade.prepared import PreparedLadder
 from airpocket.errors import InputError
 from airpocket.market.events import Side
 
@@ -92,7 +92,7 @@ def tabled(prepared: PreparedLadder) -> SweepTable:
     Parameters
     ----------
     prepared
-        Of :func:`airpocket.cascade.settle.prepare`.
+        Of :func:`airpocket.cascade.prepared.prepare`.
     """
     distance, forced = prepared.distance, prepared.cumulative_usd
     last = np.flatnonzero(np.append(distance[1:] != distance[:-1], [True] * (distance.size > 0)))
@@ -157,7 +157,7 @@ def settle_many(
     Examples
     --------
     >>> from airpocket.cascade.impact import BookWalk
-    >>> from airpocket.cascade.settle import prepare
+    >>> from airpocket.cascade.prepared import prepare
     >>> from airpocket.leverage.ladder import Forced, Ladder, Layer, Provenance, levels_of
     >>> longs = levels_of(Side.LONG, np.array([98.0, 95.0]), np.array([1e6, 1e6]),
     ...     np.array([10_204.0, 10_526.0]))

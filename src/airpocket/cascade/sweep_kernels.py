@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 
 __all__ = ["bin_starts", "settle_scenarios"]
 
-_LANES = 64
+_LANES = 128
+# What is kept of the scenario in each lane, a row each.
+_BEGIN, _ORDER, _KEPT, _FACTOR, _ROOT, _BELOW, _X, _AMOUNT, _IMPACT = range(9)
+_ROWS = 9
+_FEW = 4  # rows that are looked through one by one
 
 
 @numba.njit(cache=True)
@@ -37,63 +41,89 @@ def bin_starts(value: NDArray[np.float64], per_unit: float, start: NDArray[np.in
     start[bins] = size
 
 
-@numba.njit(cache=True)
-def _row_of(
-    amount: float,
-    factor: float,
-    usd: NDArray[np.float64],
-    usd_start: NDArray[np.int32],
-    usd_per_unit: float,
-) -> int:
-    """Find the row of a table that holds ``amount``, of which there is no more than all."""
-    number = min(int(amount / factor * usd_per_unit), usd_start.shape[0] - 2)
-    row, size = usd_start[number], usd_start[number + 1] - usd_start[number]
-    while size > 0:
-        half = size >> 1
-        if usd[row + half] * factor < amount:
-            row += half + 1
-            size -= half + 1
+@numba.njit(cache=True, error_model="numpy")
+def _find_levels(
+    lanes: NDArray[np.float64],
+    live: int,
+    ladder: NDArray[np.float64],
+    start: NDArray[np.int32],
+    per_unit: float,
+    found: NDArray[np.int64],
+    size: NDArray[np.int64],
+) -> None:
+    """Find how many levels each lane has passed."""
+    last_bin = float(start.shape[0] - 2)
+    for i in range(live):
+        number = int(min(lanes[_X, i] * per_unit, last_bin))
+        found[i] = start[number]
+        size[i] = start[number + 1] - start[number]
+    for i in range(live):
+        x, at, left = lanes[_X, i], found[i], size[i]
+        while left > _FEW:
+            half = left >> 1
+            if ladder[at + half, 0] <= x:
+                at += half + 1
+                left -= half + 1
+            else:
+                left = half
+        while ladder[at, 0] <= x:  # ends at the last row at the latest, which is at infinity
+            at += 1
+        found[i] = at
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _take_roots(lanes: NDArray[np.float64], live: int) -> None:
+    """Write the impact of each lane's amount under a square root law."""
+    for i in range(live):
+        amount, below, root = lanes[_AMOUNT, i], lanes[_BELOW, i], lanes[_ROOT, i]
+        if amount >= below:
+            lanes[_IMPACT, i] = root * math.sqrt(amount)
         else:
-            size = half
-    # The bin was found by a quotient: where that was rounded the row is a neighbour's.
-    while row > 0 and usd[row - 1] * factor >= amount:
-        row -= 1
-    while usd[row] * factor < amount:
-        row += 1
-    return int(row)
+            lanes[_IMPACT, i] = root * math.sqrt(below) * (max(amount, 0.0) / below)
 
 
-@numba.njit(cache=True)
-def _impact(
-    amount: float,
-    factor: float,
+@numba.njit(cache=True, error_model="numpy")
+def _take_rows(
+    lanes: NDArray[np.float64],
+    live: int,
     usd: NDArray[np.float64],
     fall: NDArray[np.float64],
-    law: NDArray[np.float64],
+    is_lines: bool,  # noqa: FBT001 — kernels take plain scalars
     usd_start: NDArray[np.int32],
-    usd_per_unit: float,
-) -> float:
-    """Tell the fall of ``amount`` where ``factor`` of the depth is there."""
-    rows = usd.shape[0]
-    if amount <= 0.0 or (law[0] != 2.0 and rows == 0):
-        return 0.0
-    if law[0] == 2.0:
-        below = law[2] * factor
-        if amount < below:
-            return float(law[1] / math.sqrt(factor) * math.sqrt(below) * (amount / below))
-        return float(law[1] / math.sqrt(factor) * math.sqrt(amount))
-    if amount > usd[rows - 1] * factor:
-        return float(fall[rows - 1])
-    row = _row_of(amount, factor, usd, usd_start, usd_per_unit)
-    if law[0] == 0.0:
-        return float(fall[row])
-    before_usd = usd[row - 1] * factor if row > 0 else 0.0
-    before = fall[row - 1] if row > 0 else 0.0
-    width = usd[row] * factor - before_usd
-    return float(before + (fall[row] - before) * (amount - before_usd) / width)
+) -> None:
+    """Write the impact of each lane's amount under a table."""
+    rows, last_bin = usd.shape[0], float(usd_start.shape[0] - 2)
+    for i in range(live):
+        amount, factor = lanes[_AMOUNT, i], lanes[_FACTOR, i]
+        if amount <= 0.0 or rows == 0:
+            lanes[_IMPACT, i] = 0.0
+            continue
+        if amount > usd[rows - 1] * factor:
+            lanes[_IMPACT, i] = fall[rows - 1]
+            continue
+        number = int(min(amount * lanes[_ROOT, i], last_bin))
+        row, left = usd_start[number], usd_start[number + 1] - usd_start[number]
+        while left > _FEW:
+            half = left >> 1
+            if usd[row + half] * factor < amount:
+                row += half + 1
+                left -= half + 1
+            else:
+                left = half
+        # The bin is that of a rounded product: the row may be a neighbour's.
+        while row > 0 and usd[row - 1] * factor >= amount:
+            row -= 1
+        while usd[row] * factor < amount:
+            row += 1
+        lanes[_IMPACT, i] = fall[row]
+        if is_lines:
+            before_usd = usd[row - 1] * factor if row > 0 else 0.0
+            before = fall[row - 1] if row > 0 else 0.0
+            width = usd[row] * factor - before_usd
+            lanes[_IMPACT, i] = before + (fall[row] - before) * (amount - before_usd) / width
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def settle_scenarios(
     ladder: NDArray[np.float64],
     start: NDArray[np.int32],
@@ -135,46 +165,45 @@ def settle_scenarios(
     end, passed, waves, at_rest
         Written: where each ends, levels passed there, waves after the shock; shape (s,).
     """
-    lane, x = np.empty(_LANES, np.int64), np.empty(_LANES)
-    level, round_of = np.empty(_LANES, np.int64), np.empty(_LANES, np.int64)
-    found, behind = np.empty(_LANES, np.int64), np.empty(_LANES, np.int64)
-    live, following, last_bin = 0, 0, start.shape[0] - 2
+    lanes, state = np.zeros((_ROWS, _LANES)), np.zeros((5, _LANES), np.int64)
+    scenario, level, rounds, found, size = state
+    live, following, is_root = 0, 0, law[0] == 2.0
     while live > 0 or following < begin.shape[0]:
         while live < _LANES and following < begin.shape[0]:
             s = following
-            shock = _impact(order[s], factor[s], usd, curve, law, usd_start, usd_per_unit)
-            lane[live], x[live], level[live] = s, min(begin[s] + shock, most), -1
-            round_of[live] = 0
+            scenario[live], level[live], rounds[live] = s, -1, -1
+            lanes[_BEGIN, live], lanes[_ORDER, live] = begin[s], order[s]
+            lanes[_KEPT, live], lanes[_FACTOR, live] = kept[s], factor[s]
+            lanes[_ROOT, live] = usd_per_unit / factor[s]
+            if is_root:
+                lanes[_ROOT, live] = law[1] / math.sqrt(factor[s])
+            lanes[_BELOW, live] = law[2] * factor[s]
+            lanes[_X, live], lanes[_AMOUNT, live] = -1.0, order[s]
             live += 1
             following += 1
+        if is_root:
+            _take_roots(lanes, live)
+        else:
+            _take_rows(lanes, live, usd, curve, law[0] == 1.0, usd_start)
         for i in range(live):
-            number = int(min(x[i] * per_unit, last_bin))
-            found[i], behind[i] = start[number], start[number + 1]
-        for i in range(live):
-            at, size = found[i], behind[i] - found[i]
-            while size > 0:
-                half = size >> 1
-                if ladder[at + half, 0] <= x[i]:
-                    at += half + 1
-                    size -= half + 1
-                else:
-                    size = half
-            found[i] = at
+            target = min(lanes[_BEGIN, i] + lanes[_IMPACT, i], most)
+            if target > lanes[_X, i] and rounds[i] < rounds_most:
+                lanes[_X, i] = target
+                rounds[i] += 1
+            elif rounds[i] == rounds_most:
+                rounds[i] += 1  # one that is not taken: a mark that it did not come to rest
+        _find_levels(lanes, live, ladder, start, per_unit, found, size)
         i = 0
         while i < live:
-            s, at = lane[i], found[i]
-            amount = kept[s] * ladder[at, 1] + order[s]
-            rests = at == level[i]
-            if not rests and round_of[i] < rounds_most:
-                shock = _impact(amount, factor[s], usd, curve, law, usd_start, usd_per_unit)
-                target = min(begin[s] + shock, most)
-                rests = target <= x[i]
-                if not rests:
-                    x[i], level[i] = target, at
-                    round_of[i] += 1
-                    i += 1
-                    continue
-            end[s], passed[s], waves[s], at_rest[s] = x[i], at, round_of[i], rests
+            at = found[i]
+            if at != level[i] and rounds[i] <= rounds_most:
+                level[i] = at
+                lanes[_AMOUNT, i] = lanes[_KEPT, i] * ladder[at, 1] + lanes[_ORDER, i]
+                i += 1
+                continue
+            s = scenario[i]
+            end[s], passed[s] = lanes[_X, i], at
+            at_rest[s] = rounds[i] <= rounds_most
+            waves[s] = min(rounds[i], rounds_most)
             live -= 1
-            lane[i], x[i], level[i] = lane[live], x[live], level[live]
-            round_of[i], found[i] = round_of[live], found[live]
+            lanes[:, i], state[:, i] = lanes[:, live], state[:, live]
