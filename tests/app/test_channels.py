@@ -50,6 +50,15 @@ def test_secrets_come_from_their_files(tmp_path: Path) -> None:
     assert SECRET not in repr(specs)
 
 
+def test_a_service_that_apprise_does_not_know_is_refused_at_once(tmp_path: Path) -> None:
+    file = hidden(tmp_path, "tgramm://s3cr3t/chat\n")
+    with pytest.raises(InputError) as refused:
+        channel_specs(of(phone={"kind": "apprise", "url_file": file}))
+    assert str(refused.value) == (
+        "channel 'phone': apprise knows no service tgramm://: did you mean tgram://?"
+    )
+
+
 def test_an_address_comes_from_its_file(tmp_path: Path) -> None:
     file = hidden(tmp_path, "tgram://token/chat\n")
     (spec, _) = channel_specs(of(phone={"kind": "apprise", "url_file": file, "rate_per_min": 9}))

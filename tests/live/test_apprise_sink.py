@@ -19,7 +19,7 @@ from airpocket.alerts.render import as_html, as_markdown, escape_html, escape_ma
 from airpocket.errors import InputError
 from airpocket.live import apprise_sink
 from airpocket.live.address_guard import AddressError, AddressGuard
-from airpocket.live.apprise_sink import AppriseSink
+from airpocket.live.apprise_sink import AppriseSink, require_service
 from airpocket.live.channel import Delivery, Outcome, Secret
 from airpocket.live.clock import SystemClock
 from tests.alerts.made import alert, full
@@ -48,6 +48,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(url: str, **more: Any) -> AppriseSink:
     guard = more.pop("guard", AddressGuard(allow_private=True))
     return AppriseSink(Secret(url), clock=SystemClock(), guard=guard, **more)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("tgramm://s3cr3t/1", "apprise knows no service tgramm://: did you mean tgram://?"),
+        ("zzzqqq://s3cr3t", "apprise knows no service zzzqqq://: see https://appriseit.com"),
+        ("s3cr3t", "its url is not one of apprise's"),
+    ],
+)
+def test_a_service_that_there_is_not_is_refused_by_name(url: str, told: str) -> None:
+    for refused in (lambda: require_service(Secret(url), "phone"), lambda: made(url)):
+        with pytest.raises(InputError) as error:
+            refused()
+        assert told in str(error.value)
+        assert "s3cr3t" not in str(error.value)
+    assert [require_service(Secret(one), "x") for one in SCHEMES] == ["tgram", "discord", "slack"]
 
 
 def deliver(

@@ -29,8 +29,8 @@ def channel_specs(settings: Settings) -> tuple[ChannelSpec, ...]:
     Raises
     ------
     InputError
-        If a file with a secret is missing, empty or readable by others, or a signing secret is
-        none; what is in it is not shown.
+        If a file with a secret is missing, empty or readable by others, a signing secret is none,
+        or apprise knows no such service; what is in it is not shown.
 
     Examples
     --------
@@ -55,6 +55,11 @@ def secrets_of(specs: tuple[ChannelSpec, ...]) -> tuple[str, ...]:
 
 def _spec(name: str, channel: Channel) -> ChannelSpec:
     url = _read(name, "url", channel.url, channel.url_file)
+    if channel.kind is ChannelKind.APPRISE:
+        # apprise takes half a second to import: only those who send over it pay for it.
+        from airpocket.live.apprise_sink import require_service
+
+        require_service(url, name)
     secrets = tuple(Secret(one.get_secret_value()) for one in channel.secrets)
     if channel.secrets_file is not None:
         secrets = tuple(Secret(line) for line in _lines(channel.secrets_file))

@@ -10,6 +10,7 @@ before every message, and could change in the instant between. Other protocols a
 """
 
 import asyncio
+import difflib
 import re
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any, Final, final
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from apprise.common import OverflowMode, PersistentStoreMode
+from apprise.manager_plugins import NotificationManager
 from apprise.plugins import NotifyBase
 from msgspec import Struct
 
@@ -31,7 +33,7 @@ from airpocket.live.channel import Delivery, Outcome, Outgoing, Secret
 from airpocket.live.clock import Clock
 from airpocket.live.webhook import TIMEOUT_S, judge
 
-__all__ = ["AppriseSink"]
+__all__ = ["AppriseSink", "require_service"]
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]{1,20})://", re.IGNORECASE)
 _MAIL: Final = "apprise.plugins.email.base"
@@ -213,12 +215,44 @@ def _with_plain_line_ends(told: dict[str, Any]) -> None:
         told["text"] = told["text"].replace("\r\n", "\n")
 
 
-def _service_of(url: Secret, name: str) -> NotifyBase:
-    """Let apprise read a URL; its errors quote the URL, so they are not repeated."""
-    text = url.reveal()
-    scheme = _SCHEME.match(text)
+def require_service(url: Secret, name: str) -> str:
+    """Give the scheme of a URL, which has to be a service's that apprise knows.
+
+    Parameters
+    ----------
+    url
+        As configured; of the rest of it nothing is read.
+    name
+        Of the channel, for error messages.
+
+    Raises
+    ------
+    InputError
+        If it is none; near ones are named.
+
+    Examples
+    --------
+    >>> require_service(Secret("tgram://token/chat"), "phone")
+    'tgram'
+    """
+    scheme = _SCHEME.match(url.reveal())
     if scheme is None:
         raise InputError(f"channel {name!r}: its url is not one of apprise's (service://…)")
+    word = scheme[1].lower()
+    services: Any = NotificationManager
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all its services are imported, old ones too
+        known = services().schemas()
+    if word not in known:
+        near = difflib.get_close_matches(word, sorted(known), n=1)
+        hint = f"did you mean {near[0]}://?" if near else "see https://appriseit.com for those"
+        raise InputError(f"channel {name!r}: apprise knows no service {word}://: {hint}")
+    return word
+
+
+def _service_of(url: Secret, name: str) -> NotifyBase:
+    """Let apprise read a URL; its errors quote the URL, so they are not repeated."""
+    text, scheme = url.reveal(), require_service(url, name)
     asset = AppriseAsset(
         storage_mode=PersistentStoreMode.MEMORY, allow_templates=False, async_mode=False
     )
@@ -236,7 +270,7 @@ def _service_of(url: Secret, name: str) -> NotifyBase:
         service = None
     if not isinstance(service, NotifyBase):
         raise InputError(
-            f"channel {name!r}: apprise cannot read its {scheme[1].lower()}:// url: see"
+            f"channel {name!r}: apprise cannot read its {scheme}:// url: see"
             " https://appriseit.com for how this service's is written"
         )
     targets = getattr(service, "targets", None)
