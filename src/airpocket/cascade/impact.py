@@ -66,22 +66,45 @@ class Curve(Struct, frozen=True, eq=False):
 
     def at(self, usd: float) -> float:
         """Tell the fall once ``usd`` dollars are taken; infinite beyond the table."""
-        if usd <= 0:
+        return float(self.falls(np.array([usd]))[0])
+
+    def falls(self, usd: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Tell the fall at each of several amounts (below 0: as at 0)."""
+        amount = np.maximum(usd, 0.0)
+        if not self.is_table:
+            below = max(self.linear_below_usd, np.finfo(float).tiny)
+            root = np.sqrt(np.maximum(amount, below))
+            return self.coefficient * root * np.minimum(amount / below, 1.0)
+        if self.is_interpolated:
+            nought = np.zeros(1)
+            return np.interp(
+                amount,
+                np.concatenate((nought, self.usd)),
+                np.concatenate((nought, self.fall)),
+                right=math.inf,
+            )
+        steps = np.concatenate((self.fall, [math.inf]))[np.searchsorted(self.usd, amount)]
+        return np.where(amount > 0, steps, 0.0)
+
+    def room(self, fall: float) -> float:
+        """Tell the most that can be taken with the price no farther than ``fall``."""
+        if fall < 0:
             return 0.0
         if not self.is_table:
-            if usd < self.linear_below_usd:
-                return (
-                    self.coefficient
-                    * math.sqrt(self.linear_below_usd)
-                    * (usd / self.linear_below_usd)
-                )
-            return self.coefficient * math.sqrt(usd)
-        row = int(np.searchsorted(self.usd, usd))
-        if row == self.usd.size:
-            return math.inf
+            if self.coefficient == 0:
+                return math.inf
+            usd = (fall / self.coefficient) ** 2
+            below = self.linear_below_usd
+            return usd if usd >= below else fall / self.coefficient * math.sqrt(below)
+        row = int(np.searchsorted(self.fall, fall, side="right"))
+        if row == self.fall.size:
+            return float(self.usd[-1])
+        before = float(self.usd[row - 1]) if row else 0.0
         if not self.is_interpolated:
-            return float(self.fall[row])
-        return float(np.interp(usd, (0.0, *self.usd[: row + 1]), (0.0, *self.fall[: row + 1])))
+            return before
+        nearer = float(self.fall[row - 1]) if row else 0.0
+        share = (fall - nearer) / (float(self.fall[row]) - nearer)
+        return before + share * (float(self.usd[row]) - before)
 
 
 class Impact(Protocol):

@@ -12,108 +12,46 @@ the losing direction, so shorts are settled by the same code as longs.
 
 import math
 from collections.abc import Iterable
-from typing import Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
+from airpocket.cascade.folds import folds_of
 from airpocket.cascade.impact import Curve, Impact
-from airpocket.cascade.outcome import Cascade, Fold, RangeOfLaws, StopReason, Wave
-from airpocket.cascade.path import pockets_among
-from airpocket.cascade.shock import Buying, Shock
+from airpocket.cascade.outcome import Cascade, RangeOfLaws, StopReason, Wave
+from airpocket.cascade.path import gains_along, pockets_among
+from airpocket.cascade.prepared import PreparedLadder, prepare, waiting_of
+from airpocket.cascade.shock import Shock
 from airpocket.cascade.waterfall import Payers, pour
 from airpocket.errors import InputError
-from airpocket.leverage.ladder import Ladder, Levels, Provenance
-from airpocket.market.events import Side
+from airpocket.leverage.ladder import Ladder, Provenance
+
+if TYPE_CHECKING:
+    from airpocket.cascade.kernels import Waiting
 
 __all__ = ["PreparedLadder", "prepare", "settle", "settle_both"]
 
 _WAVES_SHOWN: Final = 1_000
-_FOLDS_SHOWN: Final = 1_000
-_NOBODY: Final = Buying(np.empty(0), np.empty(0))
-
-
-@final
-class PreparedLadder(Struct, frozen=True, kw_only=True, eq=False):
-    """One side of a ladder with its sums, made once for any number of shocks.
-
-    Parameters
-    ----------
-    symbol, side, first_price, provenance
-        What it is of.
-    levels
-        Nearest first, as they were.
-    distance
-        Of each level from the first price, a fraction in the losing direction, shape (n,).
-    cumulative_usd, cumulative_qty
-        Dollars and coins forced by the first i levels, shape (n + 1,).
-    cumulative_count
-        Positions, likewise; ``None`` where they are not known.
-    """
-
-    symbol: str
-    side: Side
-    first_price: float
-    provenance: Provenance
-    levels: Levels
-    distance: NDArray[np.float64]
-    cumulative_usd: NDArray[np.float64]
-    cumulative_qty: NDArray[np.float64]
-    cumulative_count: NDArray[np.int64] | None
-
-    @property
-    def farthest(self) -> float:
-        """Farthest a price can go: all of it for a fall, any distance for a rise."""
-        return 1.0 if self.side is Side.LONG else math.inf
+_NOTHING: Final = np.empty(0)
 
 
 class _Rest(NamedTuple):
+    """Where the walk ended: waves after the shock, and each one's end and levels passed."""
+
     waves: int
     at_rest: bool
     held: bool
     ends: NDArray[np.float64]
     passed: NDArray[np.int64]
 
+    @property
+    def fall(self) -> float:
+        return float(self.ends[-1])
 
-def prepare(
-    ladder: Ladder, side: Side, provenance: Provenance = Provenance.MEASURED
-) -> PreparedLadder:
-    """Sum one side of a ladder up, so that each shock costs no more than its waves.
-
-    Parameters
-    ----------
-    ladder
-        What waits around a mark price.
-    side
-        Whose positions: longs wait below the mark, shorts above it.
-    provenance
-        Measured or estimated levels: the two are never added up.
-
-    Returns
-    -------
-    PreparedLadder
-        Levels that the mark has passed already count as met at any shock.
-    """
-    levels = ladder.side(side, provenance)
-    first = ladder.mark_price
-    away = first - levels.price if side is Side.LONG else levels.price - first
-    distance = away / first
-    if distance.size and not bool(np.all(distance[1:] >= distance[:-1])):
-        raise InputError(f"ladder of {ladder.symbol}: {side.value}s are not ordered, nearest first")
-    return PreparedLadder(
-        symbol=ladder.symbol,
-        side=side,
-        first_price=first,
-        provenance=provenance,
-        levels=levels,
-        distance=distance,
-        cumulative_usd=np.concatenate((np.zeros(1), np.cumsum(levels.notional_usd))),
-        cumulative_qty=np.concatenate((np.zeros(1), np.cumsum(levels.qty_base))),
-        cumulative_count=None
-        if levels.count is None
-        else np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(levels.count))),
-    )
+    @property
+    def level(self) -> int:
+        return int(self.passed[-1])
 
 
 def settle(
@@ -173,41 +111,39 @@ def settle(
     >>> settled.fall, settled.forced_usd, settled.stop
     (0.03, 1000000.0, <StopReason.SETTLED: 'settled'>)
     """
-    ready = (
-        ladder if isinstance(ladder, PreparedLadder) else prepare(ladder, shock.side, provenance)
-    )
-    _refuse(ready, shock, rounds_most, bin_bps, jump_bps)
+    ready = _ready(ladder, shock, provenance)
+    _refuse(rounds_most, bin_bps, jump_bps)
     curve = impact.curve(shock.side, ready.first_price)
-    buying = shock.buying or _NOBODY
-    alone = _alone(ready, curve, shock, buying, rounds_most)
-    rest = _walk(ready.distance, ready.cumulative_usd, ready, curve, shock, buying, alone,
-        rounds_most)  # fmt: skip
-    level, end = int(rest.passed[-1]), float(rest.ends[-1])
-    path_fall, path_m = _path(ready, curve, shock, buying, end, bin_bps / 1e4)
-    folds = _folds(ready, curve, shock, buying, jump_bps / 1e4)
-    forced = float(ready.cumulative_usd[level])
+    waiting, width = waiting_of(ready, shock), bin_bps / 1e4
+    alone = shock.fall
+    if shock.order_usd:
+        alone = _walk(waiting._replace(distance=_NOTHING), curve, shock, alone, rounds_most).fall
+    rest = _walk(waiting, curve, shock, alone, rounds_most)
+    level, end, counts = rest.level, rest.fall, ready.cumulative_count
+    path_fall, path_m = gains_along(waiting, curve, shock.order_usd or 0.0, end, width)
+    folds = folds_of(waiting, curve, shock, jump_bps / 1e4)
     return Cascade(
         law=impact.law,
         side=shock.side,
         first_price=ready.first_price,
-        shocked_price=_price(ready, alone),
-        last_price=_price(ready, end),
+        shocked_price=ready.price_at(alone),
+        last_price=ready.price_at(end),
         shock=alone,
         fall=end,
         waves=_waves(ready, rest),
         waves_count=rest.waves + 1,
-        forced_usd=forced,
+        forced_usd=float(ready.cumulative_usd[level]),
         forced_qty_base=float(ready.cumulative_qty[level]),
-        forced_count=None if ready.cumulative_count is None else int(ready.cumulative_count[level]),
-        bought_usd=_bought(forced, curve, shock, buying, end, held=rest.held),
+        forced_count=None if counts is None else int(counts[level]),
+        bought_usd=_bought(ready, curve, shock, rest),
         path_fall=path_fall,
         path_m=path_m,
         folds=folds,
         critical_shock=folds[0].shock if folds else None,
         critical_order_usd=folds[0].order_usd if folds else None,
-        air_pockets=pockets_among(path_m, bin_bps / 1e4, ready.first_price, shock.side),
-        waterfall=pour(ready.levels, level, curve, shock, payers, ready.first_price, end),
-        stop=_stop(ready, curve, shock, buying, rest),
+        air_pockets=pockets_among(path_m, width, ready),
+        waterfall=pour(ready, level, curve, shock, payers, end),
+        stop=_stop(ready, curve, shock, rest),
     )
 
 
@@ -229,9 +165,7 @@ def settle_both(
     InputError
         If no law is given, or as :func:`settle` does.
     """
-    ready = (
-        ladder if isinstance(ladder, PreparedLadder) else prepare(ladder, shock.side, provenance)
-    )
+    ready = _ready(ladder, shock, provenance)
     cascades = tuple(
         settle(
             ready,
@@ -249,14 +183,18 @@ def settle_both(
     return RangeOfLaws(cascades)
 
 
-def _refuse(
-    ready: PreparedLadder, shock: Shock, rounds_most: int, bin_bps: float, jump_bps: float
-) -> None:
-    if ready.side is not shock.side:
+def _ready(ladder: Ladder | PreparedLadder, shock: Shock, provenance: Provenance) -> PreparedLadder:
+    if isinstance(ladder, Ladder):
+        return prepare(ladder, shock.side, provenance)
+    if ladder.side is not shock.side:
         raise InputError(
             f"the shock threatens {shock.side.value}s, the ladder was prepared for"
-            f" {ready.side.value}s"
+            f" {ladder.side.value}s"
         )
+    return ladder
+
+
+def _refuse(rounds_most: int, bin_bps: float, jump_bps: float) -> None:
     if rounds_most < 1:
         raise InputError(f"most rounds {rounds_most}: give 1 or more")
     for name, measure in (("bins", bin_bps), ("jumps", jump_bps)):
@@ -264,48 +202,19 @@ def _refuse(
             raise InputError(f"{name} of {measure!r} basis points: give 0.01 to 10,000")
 
 
-def _price(ready: PreparedLadder, fall: float) -> float:
-    sign = 1.0 if ready.side is Side.LONG else -1.0
-    return ready.first_price * (1.0 - sign * fall)
-
-
-def _alone(
-    ready: PreparedLadder, curve: Curve, shock: Shock, buying: Buying, rounds_most: int
-) -> float:
-    """Find where the shock ends if nothing is forced."""
-    if not shock.order_usd:
-        return shock.fall
-    nothing = np.empty(0), np.zeros(1)
-    return float(_walk(*nothing, ready, curve, shock, buying, shock.fall, rounds_most).ends[-1])
-
-
-def _walk(
-    distance: NDArray[np.float64],
-    cumulative: NDArray[np.float64],
-    ready: PreparedLadder,
-    curve: Curve,
-    shock: Shock,
-    buying: Buying,
-    first: float,
-    rounds_most: int,
-) -> _Rest:
+def _walk(waiting: "Waiting", curve: Curve, shock: Shock, first: float, rounds_most: int) -> _Rest:
     from airpocket.cascade.kernels import walk  # noqa: PLC0415 — loads numba
 
     room = min(rounds_most, _WAVES_SHOWN) + 1
     ends, passed = np.empty(room), np.empty(room, dtype=np.int64)
     waves, at_rest, held = walk(
-        distance,
-        cumulative,
+        waiting,
         curve.usd,
         curve.fall,
         curve.law,
-        buying.fall,
-        buying.usd,
         shock.fall,
         first,
         float(shock.order_usd or 0.0),
-        1.0 - shock.absorbed,
-        ready.farthest,
         rounds_most,
         ends,
         passed,
@@ -317,104 +226,45 @@ def _walk(
 def _waves(ready: PreparedLadder, rest: _Rest) -> tuple[Wave, ...]:
     """Tell the first waves; those that there was no room for are in the totals only."""
     shown = min(rest.waves + 1, _WAVES_SHOWN)
-    usd = np.diff(ready.cumulative_usd[rest.passed[:shown]], prepend=0.0).tolist()
-    qty = np.diff(ready.cumulative_qty[rest.passed[:shown]], prepend=0.0).tolist()
-    counts = (
-        [None] * shown
-        if ready.cumulative_count is None
-        else np.diff(ready.cumulative_count[rest.passed[:shown]], prepend=0).tolist()
-    )
-    falls = rest.ends[:shown].tolist()
-    prices = [ready.first_price, *(_price(ready, fall) for fall in falls)]
-    return tuple(
-        Wave(number, prices[number], prices[number + 1], falls[number], usd[number], qty[number],
-            counts[number])
-        for number in range(shown)
-    )  # fmt: skip
+    passed, falls = rest.passed[:shown], rest.ends[:shown].tolist()
+    usd = np.diff(ready.cumulative_usd[passed], prepend=0.0).tolist()
+    qty = np.diff(ready.cumulative_qty[passed], prepend=0.0).tolist()
+    counts: list[int | None] = [None] * shown
+    if ready.cumulative_count is not None:
+        counts = np.diff(ready.cumulative_count[passed], prepend=0).tolist()
+    prices = [ready.first_price, *map(ready.price_at, falls)]
+    rows = zip(range(shown), prices[:-1], prices[1:], falls, usd, qty, counts, strict=True)
+    return tuple(Wave(*row) for row in rows)
 
 
-def _path(
-    ready: PreparedLadder, curve: Curve, shock: Shock, buying: Buying, end: float, width: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from airpocket.cascade.kernels import gains  # noqa: PLC0415 — loads numba
-
-    bins = math.ceil(end / width - 1e-9)
-    gain = np.empty(bins)
-    gains(
-        ready.distance,
-        ready.cumulative_usd,
-        curve.usd,
-        curve.fall,
-        curve.law,
-        buying.fall,
-        buying.usd,
-        float(shock.order_usd or 0.0),
-        1.0 - shock.absorbed,
-        width,
-        gain,
-    )
-    return np.arange(1, bins + 1) * width, gain
+def _supply(ready: PreparedLadder, shock: Shock, rest: _Rest) -> float:
+    """Tell what is sold: the order, and what is forced and not absorbed."""
+    forced = float(ready.cumulative_usd[rest.level])
+    return (1.0 - shock.absorbed) * forced + (shock.order_usd or 0.0)
 
 
-def _folds(
-    ready: PreparedLadder, curve: Curve, shock: Shock, buying: Buying, least: float
-) -> tuple[Fold, ...]:
-    from airpocket.cascade.kernels import sweep  # noqa: PLC0415 — loads numba
-
-    found = np.empty((_FOLDS_SHOWN, 3))
-    by_order = shock.order_usd is not None
-    count = sweep(
-        ready.distance,
-        ready.cumulative_usd,
-        curve.usd,
-        curve.fall,
-        curve.law,
-        buying.fall,
-        buying.usd,
-        shock.fall,
-        0.0,
-        1.0 - shock.absorbed,
-        by_order,
-        ready.farthest,
-        least,
-        found,
-    )
-    rows = found[: min(count, _FOLDS_SHOWN)].tolist()
-    if not by_order:
-        return tuple(Fold(*row) for row in rows)
-    return tuple(
-        Fold(min(shock.fall + curve.at(usd), ready.farthest), before, beyond, usd)
-        for usd, before, beyond in rows
-    )
-
-
-def _bought(
-    forced: float, curve: Curve, shock: Shock, buying: Buying, end: float, *, held: bool
-) -> float:
-    """Tell what others bought: all that they had, or what was needed to hold the price."""
-    supply = (1.0 - shock.absorbed) * forced + (shock.order_usd or 0.0)
-    most = min(buying.at(end), supply)
-    if not held:
+def _bought(ready: PreparedLadder, curve: Curve, shock: Shock, rest: _Rest) -> float:
+    """Tell what others bought: all they would, all there was, or what held the price."""
+    if shock.buying is None:
+        return 0.0
+    supply = _supply(ready, shock, rest)
+    most = min(shock.buying.at(rest.fall), supply)
+    if not rest.held:
         return most
-    from airpocket.cascade.kernels import capacity_of  # noqa: PLC0415 — loads numba
-
-    room = capacity_of(math.nextafter(end - shock.fall, math.inf), curve.usd, curve.fall, curve.law)
-    least = buying.at(math.nextafter(end, 0.0))
-    return max(least, min(most, supply - room))
+    before = shock.buying.at(math.nextafter(rest.fall, 0.0))
+    taken = curve.room(rest.fall - shock.fall)
+    return max(min(before, supply), min(most, supply - taken))
 
 
-def _stop(
-    ready: PreparedLadder, curve: Curve, shock: Shock, buying: Buying, rest: _Rest
-) -> StopReason:
-    level, end = int(rest.passed[-1]), float(rest.ends[-1])
-    supply = (1.0 - shock.absorbed) * float(ready.cumulative_usd[level]) + (shock.order_usd or 0.0)
-    amount = supply - buying.at(end)
+def _stop(ready: PreparedLadder, curve: Curve, shock: Shock, rest: _Rest) -> StopReason:
     if not rest.at_rest:
         return StopReason.ROUNDS_MAX
-    if curve.is_table and amount > curve.usd[-1]:
+    supply = _supply(ready, shock, rest)
+    bought = 0.0 if shock.buying is None else shock.buying.at(rest.fall)
+    if curve.is_table and supply - bought > curve.usd[-1]:
         return StopReason.BOOK_EMPTY
-    if supply > 0 and buying.fall.size and (rest.held or amount <= 0):
+    if supply > 0 and (rest.held or bought >= supply):
         return StopReason.BUYERS_ABSORBED
-    if level and level == ready.distance.size:
+    if rest.level and rest.level == ready.distance.size:
         return StopReason.LADDER_EXHAUSTED
     return StopReason.SETTLED

@@ -2,14 +2,13 @@
 
 from typing import final
 
-import numpy as np
 from msgspec import Struct
 
 from airpocket.cascade.impact import Curve
 from airpocket.cascade.outcome import Waterfall
+from airpocket.cascade.prepared import PreparedLadder
 from airpocket.cascade.shock import Shock
 from airpocket.errors import InputError
-from airpocket.leverage.ladder import Levels
 
 __all__ = ["Payers", "pour"]
 
@@ -43,14 +42,13 @@ class Payers(Struct, frozen=True, kw_only=True):
 
 
 def pour(
-    levels: Levels,
+    ready: PreparedLadder,
     passed: int,
     curve: Curve,
     shock: Shock,
     payers: Payers | None,
-    first_price: float,
     end: float,
 ) -> Waterfall:
     """Work out who pays for the first ``passed`` levels."""
-    forced = float(np.sum(levels.notional_usd[:passed]))
+    forced = float(ready.cumulative_usd[passed])
     return Waterfall(forced_usd=forced, absorbed_usd=shock.absorbed * forced, unknown_usd=forced)
