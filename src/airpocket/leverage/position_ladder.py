@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from airpocket.errors import InputError
 from airpocket.leverage.binning import levels_from_prices
-from airpocket.leverage.ladder import Forced, Ladder, Layer, Levels, Provenance, levels_of
+from airpocket.leverage.ladder import Forced, Ladder, Layer, Levels, Provenance
 from airpocket.leverage.margin import MarginRules
 from airpocket.leverage.position_book import PositionBook
 from airpocket.leverage.position_prices import (
+    Priced,
     WithoutAccount,
     bankruptcy_prices,
     prices_of,
@@ -19,7 +20,7 @@ from airpocket.leverage.position_prices import (
 from airpocket.leverage.swapped_columns import refuse_swapped
 from airpocket.leverage.tiers import TierTable
 from airpocket.market.events import Side
-from airpocket.market.instrument import Instrument, Kind
+from airpocket.market.instrument import Kind
 from airpocket.units import say_usd
 
 __all__ = ["ladder_of"]
@@ -92,6 +93,7 @@ def ladder_of(
     Examples
     --------
     >>> from airpocket.leverage.tiers import table_of
+    >>> from airpocket.market.instrument import Instrument
     >>> perp = Instrument(venue="x", raw_symbol="A", symbol="A/USDT:USDT", kind=Kind.LINEAR,
     ...     base="A", quote="USDT", settle="USDT")
     >>> nan, no = np.array([np.nan]), np.array([False])
@@ -116,24 +118,18 @@ def ladder_of(
     priced = prices_of(
         ours, tiers=tiers, rules=rules, fee_rate=fee_rate, without_account=without_account
     )
-    past = np.where(ours.is_long, priced.price >= mark_price, priced.price <= mark_price)
-    held = _usd(ours, mark_price)
+    price = priced.price
+    assumed = (*book.assumed, *priced.assumed, *_said_of(ours, priced, mark_price), _IN_FULL)
+    share = _share(ours, priced.is_left_out, mark_price, open_interest_usd)
     lost = bankruptcy_prices(ours)
     layer = Layer(
         forced=Forced.LIQUIDATION,
         provenance=Provenance.MEASURED,
-        longs=_levels(ours, priced.price, lost, mark_price, Side.LONG, tick),
-        shorts=_levels(ours, priced.price, lost, mark_price, Side.SHORT, tick),
+        longs=_levels(ours, price, lost, mark_price, Side.LONG, tick),
+        shorts=_levels(ours, price, lost, mark_price, Side.SHORT, tick),
         source=book.source,
-        share_of_oi=_share(instrument, held, priced.is_left_out, open_interest_usd),
-        assumed=(
-            *book.assumed,
-            *priced.assumed,
-            *_said(priced.is_as_isolated, held, _AS_ISOLATED),
-            *_said(priced.is_left_out, held, _LEFT_OUT),
-            *_said(past, held, _PAST),
-            _IN_FULL,
-        ),
+        share_of_oi=share,
+        assumed=assumed,
     )
     return Ladder(
         venue=instrument.venue,
@@ -157,6 +153,10 @@ def _levels(
         rows = np.flatnonzero(book.is_long & (price < mark_price))
     else:
         rows = np.flatnonzero(~book.is_long & (price > mark_price))
+    if tick is None:
+        away = price[rows]
+        # Put in order before the columns are taken: sorted after, each is held twice.
+        rows = rows[np.argsort(-away if side is Side.LONG else away, kind="stable")]
     instrument = book.instruments[0]
     at = price[rows]
     qty = book.qty_raw[rows] * instrument.contract_value
@@ -164,7 +164,7 @@ def _levels(
     if instrument.kind is Kind.INVERSE:
         qty /= at
     if tick is None:
-        return levels_of(side, at, usd, qty, np.ones(rows.size, dtype=np.int64), lost[rows])
+        return Levels(at, usd, qty, np.ones(rows.size, dtype=np.int64), lost[rows])
     return levels_from_prices(
         side, at, usd, qty, tick=tick, mark_price=mark_price, bankruptcy_price=lost[rows]
     )
@@ -178,34 +178,44 @@ def _number(book: PositionBook, ours: PositionBook, at: int) -> int:
     return int(np.flatnonzero(book.instrument == place)[at]) + 1
 
 
-def _said(rows: NDArray[np.bool_], held: NDArray[np.float64], what: str) -> tuple[str, ...]:
-    many = int(rows.sum())
-    if not many:
-        return ()
-    return (f"{many:,} positions of {say_usd(float(held[rows].sum()))} at the mark: {what}",)
+def _said_of(book: PositionBook, priced: Priced, mark_price: float) -> tuple[str, ...]:
+    """Say how much was taken for something, or left out."""
+    price = priced.price
+    past = np.where(book.is_long, price >= mark_price, price <= mark_price)
+    found = []
+    for rows, what in (
+        (priced.is_as_isolated, _AS_ISOLATED),
+        (priced.is_left_out, _LEFT_OUT),
+        (past, _PAST),
+    ):
+        many = int(rows.sum())
+        if many:
+            usd = say_usd(_usd(book, rows, mark_price))
+            found.append(f"{many:,} positions of {usd} at the mark: {what}")
+    return tuple(found)
 
 
-def _usd(book: PositionBook, price: float) -> NDArray[np.float64]:
-    """US dollars of each position at a price."""
-    return book.qty_raw * (book.instruments[0].notional_usd(1.0, price) or 0.0)
+def _usd(book: PositionBook, rows: NDArray[np.bool_], price: float) -> float:
+    """US dollars of some positions at a price."""
+    each = book.instruments[0].notional_usd(1.0, price) or 0.0
+    return float(book.qty_raw.sum(where=rows)) * each
 
 
 def _share(
-    instrument: Instrument,
-    held: NDArray[np.float64],
+    book: PositionBook,
     is_left_out: NDArray[np.bool_],
+    mark_price: float,
     open_interest_usd: float | None,
 ) -> float | None:
     if open_interest_usd is None:
         return None
+    symbol = book.instruments[0].symbol
     if not 0 < open_interest_usd < 1e18:
-        raise InputError(
-            f"{instrument.symbol}: open interest {open_interest_usd!r} is not a number above 0"
-        )
-    share = float(held[~is_left_out].sum()) / 2 / open_interest_usd
+        raise InputError(f"{symbol}: open interest {open_interest_usd!r} is not a number above 0")
+    share = _usd(book, ~is_left_out, mark_price) / 2 / open_interest_usd
     if share > _OI_SLACK:
         raise InputError(
-            f"{instrument.symbol}: the positions are {share:.2f} times the open interest of"
+            f"{symbol}: the positions are {share:.2f} times the open interest of"
             f" {say_usd(open_interest_usd)}: one of the two is of another time, venue or unit"
         )
     return min(share, 1.0)
