@@ -76,6 +76,10 @@ class AirPocket(Struct, frozen=True):
 class Waterfall(Struct, frozen=True, kw_only=True):
     """Who pays, in dollars: every forced dollar is accounted for.
 
+    Where bankruptcy prices are known, ``margin_before = margin_handed + margin_left + margin_lost +
+    fee``, ``loss = margin_lost + fund_paid + adl + bad_debt``, and the fund changes by what it gets
+    less what it paid.
+
     Parameters
     ----------
     forced_usd
@@ -98,7 +102,16 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     bad_debt_usd
         What nobody is there to bear (lending, or no winners named).
     unknown_usd
-        Forced notional whose bankruptcy price is not known: its losses are in none of the above.
+        Forced notional whose bankruptcy price is not known (all of it, where nobody was named to
+        pay): its losses are in none of the above.
+    margin_before_usd
+        Margin behind the positions when they were set off.
+    margin_handed_usd
+        Of it, what went to the backstop with the positions that it took.
+    loss_usd
+        What was lost between setting off and closing in the book, and beyond margin before.
+    fund_after_usd
+        The insurance fund at the end.
     """
 
     forced_usd: float
@@ -112,6 +125,10 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     adl_notional_usd: float = 0.0
     bad_debt_usd: float = 0.0
     unknown_usd: float = 0.0
+    margin_before_usd: float = 0.0
+    margin_handed_usd: float = 0.0
+    loss_usd: float = 0.0
+    fund_after_usd: float | None = None
 
 
 @final

@@ -23,7 +23,7 @@ from airpocket.cascade.outcome import Cascade, RangeOfLaws, StopReason, Wave
 from airpocket.cascade.path import gains_along, pockets_among
 from airpocket.cascade.prepared import PreparedLadder, prepare, waiting_of
 from airpocket.cascade.shock import Shock
-from airpocket.cascade.waterfall import Payers, pour
+from airpocket.cascade.waterfall import Payers, pour_losses
 from airpocket.errors import InputError
 from airpocket.leverage.ladder import Ladder, Provenance
 
@@ -101,6 +101,7 @@ def settle(
     --------
     >>> from airpocket.cascade.impact import BookWalk
     >>> from airpocket.leverage.ladder import Forced, Layer, levels_of
+    >>> from airpocket.market.events import Side
     >>> longs = levels_of(Side.LONG, np.array([98.0, 95.0]), np.array([1e6, 1e6]),
     ...     np.array([10_204.0, 10_526.0]))
     >>> waits = Layer(forced=Forced.LIQUIDATION, provenance=Provenance.MEASURED, longs=longs,
@@ -142,7 +143,7 @@ def settle(
         critical_shock=folds[0].shock if folds else None,
         critical_order_usd=folds[0].order_usd if folds else None,
         air_pockets=pockets_among(path_m, width, ready),
-        waterfall=pour(ready, level, curve, shock, payers, end),
+        waterfall=pour_losses(ready, level, curve, shock, payers, end),
         stop=_stop(ready, curve, shock, rest),
     )
 
