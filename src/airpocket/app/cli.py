@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from airpocket import __version__
 from airpocket.app.check_command import check
+from airpocket.app.ladder_commands import map_forced, shock
 from airpocket.errors import AirpocketError
 
 __all__ = [
@@ -47,6 +48,8 @@ app = App(
     default_parameter=Parameter(negative_iterable=(), show_default=_shown_default),
 )
 app.command(check)
+app.command(map_forced, name="map")
+app.command(shock)
 
 
 @app.command

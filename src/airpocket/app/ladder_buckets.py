@@ -206,7 +206,8 @@ def _side(
     walk: BookWalk | None,
     pockets: tuple[AirPocket, ...],
 ) -> MapSide:
-    edges = _edges(ladder.mark_price, side, step, reach)
+    waits = any(layer.side(side).size for layer in ladder.layers)
+    edges = _edges(ladder.mark_price, side, step, reach if waits else 0.0)
     sums = {
         (layer.forced, layer.provenance): _binned(layer, side, edges)[0] for layer in ladder.layers
     }
@@ -258,6 +259,8 @@ def _edges(mark: float, side: Side, step: float, reach: float) -> NDArray[np.flo
     else:
         nearest, last = math.floor(mark / step) + 1, math.ceil(mark * (1 + reach) / step - 1e-9)
         steps = np.arange(nearest, last + 1)
+    if reach == 0.0:
+        steps = steps[:0]  # a side on which nothing waits has no buckets
     return np.concatenate([[mark], np.round(steps * step, 12)])
 
 

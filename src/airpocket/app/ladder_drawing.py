@@ -43,7 +43,7 @@ def lines_of(drawn: LadderMap, width: int = 110) -> Iterator[str]:
     for line in coverage_words(drawn):
         yield escape_terminal(line)
     if drawn.depth is not None:
-        yield escape_terminal(book_words(drawn.depth))
+        yield escape_terminal(book_words(drawn))
     yield ""
     yield from _Axis(drawn, width).lines()
     yield ""
@@ -60,7 +60,7 @@ def _pocket_lines(drawn: LadderMap) -> Iterator[str]:
     for side in (drawn.shorts, drawn.longs):
         for pocket in side.air_pockets:
             found = True
-            told = escape_terminal(pocket_words(pocket, side, drawn.step))
+            told = escape_terminal(pocket_words(pocket, side.side, drawn.step))
             yield f"{_POCKET} [yellow]air-pocket[/] {told}"
     if not found:
         yield "no air-pocket: the book in sight holds what each stretch would force"
@@ -93,9 +93,13 @@ class _Axis:
         if self._has_stops:
             yield "[dim]█ liquidations  ▒ stop orders[/]"
         yield self._heading()
+        if not drawn.shorts.buckets:
+            yield "[dim]nothing above it is known[/]"
         yield from self._beyond(drawn.shorts)
         yield from reversed(list(self._rows(drawn.shorts)))
         yield self._mark()
+        if not drawn.longs.buckets:
+            yield "[dim]nothing below it is known[/]"
         yield from self._rows(drawn.longs)
         yield from self._beyond(drawn.longs)
 

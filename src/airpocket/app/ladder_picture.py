@@ -1,5 +1,6 @@
 """The map as a picture to share: dark, readable at the size of a phone, facts and their source."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ from airpocket.app.picture_style import (
     shown,
     wrapped,
 )
+from airpocket.cascade.outcome import AirPocket
 from airpocket.leverage.ladder import Forced, Provenance
 from airpocket.market.events import Side
 from airpocket.units import say_usd
@@ -41,8 +43,10 @@ _NAMED: Final = 4  # bars of a side that have their dollars written at them
 _NAMED_LEAST: Final = 0.06
 _BOOK_SHARE: Final = 0.62  # of the longest bar: room for the book to the left
 _TEXT_LEAST: Final = 0.7  # of a whole bucket: a lower one has no room for text
+_TAG: Final = 0.025  # of the axis: half the height of the tag with the mark price
 _LEFT: Final = 0.045
 _LINE: Final = 100
+_LINES: Final = 8
 _POCKETS: Final = 2
 _NOTES: Final = 4
 
@@ -93,11 +97,16 @@ def _pocket_words(drawn: LadderMap) -> str:
     if not found:
         return "no air-pocket: the book in sight holds what is forced"
     told = ", ".join(
-        f"{say_move(sign * one.trigger)} to {say_move(sign * one.exhaustion)}"
-        for sign, one in found[:_POCKETS]
+        f"{say_move(sign * one.trigger)} {_end(sign, one)}" for sign, one in found[:_POCKETS]
     )
     more = f" and {len(found) - _POCKETS} more" if len(found) > _POCKETS else ""
     return f"■ air-pocket{'s' if len(found) > 1 else ''} {told}{more}"
+
+
+def _end(sign: int, pocket: AirPocket) -> str:
+    if pocket.m_most == math.inf:
+        return "and beyond"
+    return f"to {say_move(sign * pocket.exhaustion)}"
 
 
 def _bars(made: "Figure", drawn: LadderMap) -> None:
@@ -157,15 +166,12 @@ def _labels(axes: "Axes", side: MapSide, drawn: LadderMap) -> None:
     """Write dollars at the longest bars."""
     most = drawn.most_usd
     has_measured = drawn.ladder.has(Provenance.MEASURED)
-    size_of = (lambda b: b.measured_usd) if has_measured else (lambda b: b.estimated_usd)
-    longest = sorted(side.buckets, key=size_of, reverse=True)[:_NAMED]
-    for bucket in longest:
-        usd = size_of(bucket)
+    sizes = [(b.measured_usd if has_measured else b.estimated_usd, b) for b in side.buckets]
+    for usd, bucket in sorted(sizes, key=lambda row: -row[0])[:_NAMED]:
         if usd >= _NAMED_LEAST * most:
-            end = max(usd, bucket.estimated_usd)
             middle = (bucket.low + bucket.high) / 2
             axes.text(
-                end + 0.015 * most, middle, say_usd(usd), va="center", size=12, weight="bold",
+                usd + 0.015 * most, middle, say_usd(usd), va="center", size=12, weight="bold",
                 zorder=6,
             )  # fmt: skip
 
@@ -183,21 +189,28 @@ def _pockets(axes: "Axes", side: MapSide, drawn: LadderMap) -> None:
 
 
 def _mark(axes: "Axes", drawn: LadderMap) -> None:
+    """Draw the mark as charts do: a line, and its price as a tag on the axis."""
     mark = drawn.ladder.mark_price
     axes.axhline(mark, color=INK, linewidth=1.4, zorder=6)
     axes.text(
-        axes.get_xlim()[1], mark, f"mark {mark:,.8g} ", ha="right", va="center", size=11.5,
-        weight="bold", color=BACKGROUND, zorder=8,
-        bbox={"boxstyle": "round,pad=0.25", "facecolor": INK, "edgecolor": "none"},
+        -0.012, mark, f"{mark:,.8g}", transform=axes.get_yaxis_transform(), ha="right",
+        va="center", size=12, weight="bold", color=BACKGROUND, zorder=8, clip_on=False,
+        bbox={"boxstyle": "round,pad=0.22", "facecolor": INK, "edgecolor": "none"},
     )  # fmt: skip
 
 
 def _frame(axes: "Axes", drawn: LadderMap) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    decimals = decimals_of(drawn.step)
+    decimals, mark = decimals_of(drawn.step), drawn.ladder.mark_price
+    low, high = _range(drawn)
+
+    def said(price: float, _: int | None = None) -> str:
+        under_tag = abs(price - mark) < _TAG * (high - low)
+        return "" if under_tag else f"{price:,.{decimals}f}"
+
     axes.yaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price:,.{decimals}f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(said))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda usd, _: say_usd(abs(usd)) if usd else "0"))
     axes.tick_params(axis="y", labelsize=12, length=0, pad=6)
@@ -234,7 +247,7 @@ def _legend(axes: "Axes", drawn: LadderMap) -> None:
         )
     if handles:
         axes.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
+            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.045), ncols=len(handles),
             frameon=False, fontsize=9.5, labelcolor=DIM, handlelength=1.4, borderaxespad=0.2,
         )  # fmt: skip
 
@@ -242,12 +255,12 @@ def _legend(axes: "Axes", drawn: LadderMap) -> None:
 def _foot(made: "Figure", drawn: LadderMap) -> None:
     told = [*coverage_words(drawn)]
     if drawn.depth is not None:
-        told.append(book_words(drawn.depth))
+        told.append(book_words(drawn))
     beyond = [beyond_words(drawn, side) for side in (drawn.shorts, drawn.longs)]
     told += [f"not shown: {said}" for said in beyond if said is not None]
     told += [f"assumed: {said}" for said in drawn.assumed[:_NOTES]]
     if len(drawn.assumed) > _NOTES:
         told.append(f"and {len(drawn.assumed) - _NOTES} more assumptions, listed by --json")
-    lines = [line for said in told for line in wrapped(shown(said), _LINE, 2)][:9]
+    lines = [line for said in told for line in wrapped(shown(said), _LINE, 2)][:_LINES]
     made.text(_LEFT, 0.168, "\n".join(lines), size=8.6, color=DIM, va="top", linespacing=1.45)
     made.text(0.955, 0.012, "airpocket", size=10, color=DIM, ha="right", weight="bold")

@@ -1,5 +1,6 @@
 """What a map says in words: whose ladder, how much of it is known, what the book beside it is."""
 
+import math
 from typing import Final
 
 from airpocket.app.depth_sources import SeenDepth
@@ -13,10 +14,12 @@ __all__ = [
     "beyond_words",
     "book_words",
     "coverage_words",
+    "layer_words",
     "pocket_words",
     "say_move",
     "say_share",
     "say_time",
+    "seen_words",
     "title_words",
     "total_words",
 ]
@@ -70,10 +73,11 @@ def title_words(drawn: LadderMap) -> str:
 
 def coverage_words(drawn: LadderMap) -> list[str]:
     """Say of each layer what it holds, and what share of the whole it stands for."""
-    return [_layer_words(layer) for layer in drawn.ladder.layers]
+    return [layer_words(layer) for layer in drawn.ladder.layers]
 
 
-def _layer_words(layer: Layer) -> str:
+def layer_words(layer: Layer) -> str:
+    """Say what a layer holds, and what share of the whole it stands for."""
     what = f"{layer.provenance.value} {_WAITS[layer.forced]}"
     share = layer.share_of_oi
     if layer.provenance is Provenance.ESTIMATED:
@@ -86,16 +90,18 @@ def _layer_words(layer: Layer) -> str:
         least, known = "", "measured on all of open interest"
     else:
         least, known = "at least ", f"measured on {say_share(share, 1)} of open interest"
-    below, above = say_usd(layer.longs.total_usd), say_usd(layer.shorts.total_usd)
-    return (
-        f"{what}: {least}{below} of longs below, {least}{above} of shorts above; {known}; "
-        f"from {layer.source}"
+    sides = ", ".join(
+        f"{least}{say_usd(levels.total_usd)} of {name}" if levels.size else f"no {name}"
+        for levels, name in ((layer.longs, "longs below"), (layer.shorts, "shorts above"))
     )
+    return f"{what}: {sides}; {known}; from {layer.source}"
 
 
 def total_words(drawn: LadderMap, side: MapSide) -> str:
     """Say in short how many dollars wait on one side, measured or else estimated."""
     ladder = drawn.ladder
+    if not side.buckets:
+        return "none known"
     if ladder.has(Provenance.MEASURED):
         shares = [
             layer.share_of_oi for layer in ladder.layers if layer.provenance is Provenance.MEASURED
@@ -105,23 +111,37 @@ def total_words(drawn: LadderMap, side: MapSide) -> str:
     return f"about {say_usd(side.estimated_usd)} (estimated)"
 
 
-def book_words(seen: SeenDepth) -> str:
-    """Say which book stands beside the ladder."""
-    what = "book" if seen.depth is not None else "summed depth"
-    return (
-        f"{what} in sight: {seen.venue} {seen.symbol}, {say_time(seen.at_ns)}; from {seen.source}"
-    )
+def book_words(drawn: LadderMap) -> str:
+    """Say which book stands beside the ladder, and how far it can be seen."""
+    seen, mark = drawn.depth, drawn.ladder.mark_price
+    if seen is None:
+        return "no book beside it"
+    ends = [side.book_ends for side in (drawn.longs, drawn.shorts)]
+    moves = [say_move(end / mark - 1) if end is not None else "not known" for end in ends]
+    return f"{seen_words(seen)}; seen from {moves[0]} to {moves[1]}; from {seen.source}"
 
 
-def pocket_words(pocket: AirPocket, side: MapSide, step: float) -> str:
-    """Say where an air-pocket begins and ends."""
+def seen_words(seen: SeenDepth) -> str:
+    """Say which book it is, and when it stood so."""
+    what = "book in sight" if seen.depth is not None else "summed depth"
+    return f"{what}: {seen.venue} {seen.symbol}, {say_time(seen.at_ns)}"
+
+
+def pocket_words(pocket: AirPocket, side: Side, step: float) -> str:
+    """Say where an air-pocket begins and ends, or from where on the book does not suffice."""
     begin = say_price(pocket.trigger_price, step)
     end = say_price(pocket.exhaustion_price, step)
-    sign = -1 if side.side is Side.LONG else 1
+    sign = -1 if side is Side.LONG else 1
     begins, ends = (say_move(sign * one) for one in (pocket.trigger, pocket.exhaustion))
+    if pocket.m_most == math.inf:
+        beyond = "below" if side is Side.LONG else "above"
+        return (
+            f"{beyond} {begin} ({begins}): more would be forced up to there than all of the book "
+            "in sight holds"
+        )
     return (
-        f"{begin} to {end} ({begins} to {ends}): forced orders set off more than themselves "
-        f"against the book in sight, m up to {pocket.m_most:.3g}"
+        f"{begin} to {end} ({begins} to {ends}): each forced dollar moves the book in sight to "
+        f"where more than one waits, m up to {pocket.m_most:.3g}"
     )
 
 
