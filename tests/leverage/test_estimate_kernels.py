@@ -78,7 +78,7 @@ def plain(run: Given) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # noq
                 for bar in sorted({one[0] for one in cohorts}, reverse=True):
                     ours = [one for one in cohorts if one[0] == bar]
                     there = sum(one[2] for one in ours)
-                    part = min(left / there, 1.0) if there > 0 else 0.0
+                    part = 1.0 if left >= there else left / there
                     for one in ours:
                         balance[REMOVED] += one[2] * part
                         one[2] *= 1 - part
@@ -86,7 +86,7 @@ def plain(run: Given) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # noq
                 loose = max(loose - max(left, 0.0), 0.0)
             else:
                 there = sum(one[2] for one in cohorts) + loose
-                part = min(-net / there, 1.0) if there > 0 else 0.0
+                part = 1.0 if -net >= there else -net / there
                 for one in cohorts:
                     balance[REMOVED] += one[2] * part
                     one[2] *= 1 - part
