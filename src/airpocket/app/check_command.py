@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from airpocket.app.ladder_commands import DepthOptions
+
 __all__ = ["Asked", "check"]
 
 _Share: TypeAlias = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
@@ -44,24 +46,22 @@ class Asked:
         A move against the position, such as -8%: which leverage and which margin hold.
     positions
         Where others are forced to close: positions, clusters, or a ladder written by map.
-    depth
-        A recorded book: what forced orders cost, walked down.
-    depth_factor
-        Share of the book's depth that is there, such as 0.5.
+    at
+        Time (ISO 8601, UTC) at which positions and book are looked at; the last if left out.
     absorbed
         Share of forced orders that never reaches the book, such as 0.6.
     daily_volatility
         Of the coin, such as 3%: distances in sigmas, and the square-root law.
     daily_volume
-        Traded in a day, in US dollars: the square-root law.
+        Traded in a day, in US dollars (20bn): the square-root law.
     funding_rate
         Of one interval, such as 0.01%.
     funding_hours
         Hours between payments, where they are not the venue's usual.
     tiers
         TOML with [[tiers]] (and [[instruments]]) that are not shipped, as in a venue.toml.
-    at
-        A day: the rules and tiers of then.
+    rules_of
+        A day: the rules and tiers of then; today's if left out.
     """
 
     venue: str
@@ -77,18 +77,25 @@ class Asked:
     wallet: float | None = None
     survive: _Share = None
     positions: Path | None = None
-    depth: Path | None = None
-    depth_factor: float = 1.0
-    absorbed: float = 0.0
+    at: str | None = None
+    absorbed: _Share = None
     daily_volatility: _Share = None
-    daily_volume: float | None = None
+    daily_volume: _Share = None
     funding_rate: _Share = None
     funding_hours: float | None = None
     tiers: Path | None = None
-    at: str | None = None
+    rules_of: str | None = None
 
 
-def check(asked: Asked, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+_NO_DEPTH = DepthOptions()
+
+
+def check(
+    asked: Asked,
+    *,
+    book: DepthOptions = _NO_DEPTH,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Say where one position stands: liquidation, margin, funding, what would reach it. Facts only.
 
     Parameters
@@ -98,4 +105,4 @@ def check(asked: Asked, *, json: Annotated[bool, Parameter(negative="")] = False
     """
     from airpocket.app import checking
 
-    checking.run(asked, as_json=json)
+    checking.run(asked, book, as_json=json)

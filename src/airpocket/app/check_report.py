@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from airpocket.alerts.render import escape_terminal
+from airpocket.app.check_chain import Chain
 from airpocket.app.check_facts import Facts
 from airpocket.app.check_words import day_of, tier_words
 from airpocket.app.printing import console, show
+from airpocket.leverage.ladder import Provenance
 from airpocket.leverage.margin import ClosingStep, Taker
 from airpocket.leverage.position import MarginMode
 from airpocket.market.events import Side
+from airpocket.units import say_usd
 
 __all__ = ["line", "money", "percent", "price", "print_facts"]
 
@@ -35,28 +38,21 @@ def _text(label: str, said: str) -> str:
     return f"[dim]{label:<{_LABEL}}{said}[/]"
 
 
-def print_facts(facts: Facts, more: list[str], unknown: list[str]) -> None:
-    """Print facts.
-
-    Parameters
-    ----------
-    facts
-        Of the position.
-    more
-        Rows of markup to print after them, such as those of a ladder.
-    unknown
-        What else is not known and by which option it would be.
-    """
+def print_facts(facts: Facts, chain: Chain | None = None) -> None:
+    """Print what is known of a position, and of its place among others."""
     out = console()
     show(out, _title(facts), hang=2)
     show(out, "")
-    figures = [*_levels(facts), *_margins(facts), *_survival(facts), *more]
-    for row in figures:
+    for row in (*_levels(facts), *_margins(facts), *_survival(facts)):
         show(out, row, hang=_LABEL + _FIGURE + 3)
     show(out, "")
-    unknown = [*_unknown(facts), *unknown]
+    if chain is not None:
+        for row in _chain(facts, chain):
+            show(out, row, hang=_LABEL + _FIGURE + 3)
+        show(out, "")
+    unknown = [*_unknown(facts, chain)]
     missing = [_text("not known", ", ".join(unknown))] if unknown else []
-    for row in (*_closing(facts), *missing, *_sources(facts)):
+    for row in (*_closing(facts), *missing, *_sources(facts, chain)):
         show(out, row, hang=_LABEL)
 
 
@@ -98,12 +94,11 @@ def percent(fraction: float, *, sign: bool = True) -> str:
     Examples
     --------
     >>> percent(-0.04618), percent(0.0001), percent(0.08, sign=False)
-    ('−4.62 %', '+0.01 %', '8 %')
+    ('−4.62 %', '+0.010 %', '8.00 %')
     """
     share = fraction * 100
     places = 2 if abs(share) >= 0.1 or share == 0 else 1 - math.floor(math.log10(abs(share)))
-    text = f"{share:{'+' if sign else ''}.{min(places, 12)}f}"
-    return f"{text.rstrip('0').rstrip('.')} %".replace("-", "−")
+    return f"{share:{'+' if sign else ''}.{min(places, 12)}f} %".replace("-", "−")
 
 
 def _title(facts: Facts) -> str:
@@ -198,6 +193,34 @@ def _survival(facts: Facts) -> Iterator[str]:
     yield line("  margin", money(lived.margin_least, coin), said)
 
 
+def _chain(facts: Facts, chain: Chain) -> Iterator[str]:
+    side = facts.position.side
+    sign = -facts.position.sign
+    ladder = chain.around.ladder
+    who = "" if chain.ahead_count is None else f" in {chain.ahead_count:,} positions"
+    estimated = " (estimated)" if chain.provenance is Provenance.ESTIMATED else ", at least"
+    said = f"of {side.value}s are forced nearer to the price{who}{estimated}"
+    yield line("ahead of it", say_usd(chain.ahead_usd), said)
+    where = "" if facts.mark_price == ladder.mark_price else f" from {ladder.mark_price:,.10g}"
+    yield line("reached by", percent(sign * chain.move_alone), f"a move{where} that sets off none")
+    for one in chain.reaches:
+        waves = f"{one.waves:,} wave{'' if one.waves == 1 else 's'}"
+        said = f"{one.name}: a move, then {waves} forcing {say_usd(one.forced_usd)}"
+        if one.waves == 0:
+            said = f"{one.name}: a move, no chain carries it further"
+        most = "at most " if one.is_at_most else ""
+        yield line("", f"{most}{percent(sign * one.move)}", said)
+    verb = "sale" if side is Side.LONG else "purchase"
+    label = f"or a {verb}"
+    for one in chain.reaches:
+        if one.order_usd is not None and one.order_alone_usd is not None:
+            alone = f"{say_usd(one.order_alone_usd)} without the chain"
+            yield line(label, say_usd(one.order_usd), f"{one.name}: {alone}")
+        elif one.law == "book_walk":
+            yield line(label, "not known", f"{one.name}: the book in sight ends before")
+        label = ""
+
+
 def _closing(facts: Facts) -> Iterator[str]:
     if facts.closing is None:
         return
@@ -219,7 +242,7 @@ def _step(step: ClosingStep, tick: float | None, coin: str) -> str:
     return said + (f", next look after {step.then_wait_s:g} s" if step.then_wait_s else "")
 
 
-def _unknown(facts: Facts) -> Iterator[str]:
+def _unknown(facts: Facts, chain: Chain | None) -> Iterator[str]:
     if facts.daily_volatility is None:
         yield "daily sigmas (--daily-volatility)"
     if facts.funding is None:
@@ -228,9 +251,11 @@ def _unknown(facts: Facts) -> Iterator[str]:
         yield "the liquidation fee"
     if facts.distance is not None and facts.distance_ticks is None:
         yield "the tick"
+    if chain is not None and not chain.reaches:
+        yield "the chain (--depth, or --daily-volume and --daily-volatility)"
 
 
-def _sources(facts: Facts) -> Iterator[str]:
+def _sources(facts: Facts, chain: Chain | None) -> Iterator[str]:
     rules, tiers = facts.market.rules, facts.market.tiers
     since = day_of(rules.valid_from_ns)
     dated = f" since {since}" if since else ""
@@ -238,7 +263,13 @@ def _sources(facts: Facts) -> Iterator[str]:
     since = day_of(tiers.valid_from_ns)
     dated = f"since {since}: " if since else ""
     yield _text("tiers", f"{dated}{_safe(tiers.source)}")
-    for number, said in enumerate(facts.assumed):
+    if chain is not None:
+        seen = chain.around.seen
+        sources = dict.fromkeys(layer.source for layer in chain.around.ladder.layers)
+        named = [*sources, *([] if seen is None else [seen.source])]
+        yield _text("sources", _safe("; ".join(named)))
+    assumed = [*facts.assumed, *([] if chain is None else chain.assumed)]
+    for number, said in enumerate(assumed):
         yield _text("assumed" if number == 0 else "", _safe(said))
 
 

@@ -155,7 +155,7 @@ def market_of(asked: Asked) -> Market:
     venue = asked.venue.strip().lower()
     if venue not in register.MARGINED:
         register.open_rules(venue, "")  # says what is wrong with it
-    at_ns = None if asked.at is None else _time("at", asked.at)
+    at_ns = None if asked.rules_of is None else _time("rules-of", asked.rules_of)
     tables = register.tiers_of(venue)
     rows = list(register.catalogue_of(venue)) if venue in register.VENUES else []
     if asked.tiers is not None:

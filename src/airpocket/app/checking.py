@@ -1,15 +1,17 @@
-"""``airpocket check``: where one position stands under its venue's rules."""
+"""``airpocket check``: where one position stands under its venue's rules, and among others."""
 
+from airpocket.app.check_chain import Chain, chain_json, chain_of, surroundings_of
 from airpocket.app.check_command import Asked
-from airpocket.app.check_facts import facts_json, facts_of
+from airpocket.app.check_facts import Facts, facts_json, facts_of
 from airpocket.app.check_report import print_facts
 from airpocket.app.check_words import market_of
+from airpocket.app.ladder_commands import DepthOptions
 from airpocket.app.printing import json_line
 
-__all__ = ["run"]
+__all__ = ["run", "told"]
 
 
-def run(asked: Asked, *, as_json: bool) -> None:
+def run(asked: Asked, book: DepthOptions, *, as_json: bool) -> None:
     """Print where a position stands.
 
     Raises
@@ -17,9 +19,24 @@ def run(asked: Asked, *, as_json: bool) -> None:
     InputError
         If it cannot be said; nothing has been printed then.
     """
+    facts, chain = told(asked, book)
+    if not as_json:
+        print_facts(facts, chain)
+        return
+    found = None if chain is None else chain_json(chain)
+    json_line(facts_json(facts) | {"chain": found})
+
+
+def told(asked: Asked, book: DepthOptions) -> tuple[Facts, Chain | None]:
+    """Work out what is known of a position, and of its place among others if they were given.
+
+    Raises
+    ------
+    InputError
+        If a word cannot be used, the rules refuse the position, or a source cannot be read.
+    """
     market = market_of(asked)
-    facts = facts_of(asked, market)
-    if as_json:
-        json_line(facts_json(facts))
-    else:
-        print_facts(facts, [], [])
+    around = surroundings_of(asked, book, market)
+    seen_mark = None if around is None else around.ladder.mark_price
+    facts = facts_of(asked, market, seen_mark=seen_mark)
+    return facts, None if around is None else chain_of(facts, around)
