@@ -200,7 +200,7 @@ def test_a_search_that_gives_the_wrong_end_would_be_caught(monkeypatch: pytest.M
         ({"grows": Grows.ORDER, "most": -1.0}, "largest order -1.0: give a number above 0"),
         ({"goal": ReachesPrice(101.0)}, "a price of 101 is not below the first one, 100"),
         ({"goal": ReachesPrice(100.0)}, "is not below"),
-        ({"payers": Payers(fund_usd=1.0, fee_to_fund=True)}, "a fund that is only paid from"),
+        ({"payers": Payers(fund_usd=1.0, fee_to_fund=True)}, "a fund that only pays"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(figures: dict[str, object], told: str) -> None:

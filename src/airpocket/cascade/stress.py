@@ -156,7 +156,7 @@ class Stress(Struct, frozen=True, kw_only=True, eq=False):
                 )
         if self.payers.margin_left_to_fund or self.payers.fee_to_fund:
             raise InputError(
-                "reverse stress needs a fund that is only paid from: with margin or fees flowing in,"
+                "reverse stress needs a fund that only pays: with margin or fees flowing into it,"
                 " a larger shock need not leave less"
             )
         lost = self.ready.levels.bankruptcy_price
