@@ -116,6 +116,8 @@ def largest_leverages(
         leverage = maintenance_share / implied_rates(book)
     told = np.flatnonzero(np.isfinite(leverage) & (leverage > 1 - _SAME))
     found: dict[str, Inferred] = {}
+    if not told.size:
+        return found
     order = told[np.argsort(book.instrument[told], kind="stable")]
     places, starts = np.unique(book.instrument[order], return_index=True)
     for place, rows in zip(places, np.split(order, starts[1:]), strict=True):

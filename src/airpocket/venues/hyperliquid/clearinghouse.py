@@ -232,7 +232,7 @@ def _texts(path: Path) -> Iterator[bytes]:
     if text.startswith(b"["):
         try:
             yield from map(bytes, _SEVERAL.decode(text))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise SourceError(f"{path}: not a JSON list of answers ({error})") from error
     elif text.count(b"\n") and _is_json(text.partition(b"\n")[0]):
         yield from (line for line in text.split(b"\n") if line.strip())
@@ -243,6 +243,6 @@ def _texts(path: Path) -> Iterator[bytes]:
 def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return False
     return True

@@ -9,27 +9,20 @@ kept. An empty liquidation price means that no price of this coin alone takes th
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from airpocket.errors import SourceError
-from airpocket.leverage.position_book import PositionBook
+from airpocket.leverage.position_book import PositionBook, read_positions
 from airpocket.leverage.position_columns import median_marks
 from airpocket.market.instrument import Catalogue
 from airpocket.store import files
 
-if TYPE_CHECKING:
-    import polars as pl
-
 __all__ = ["claims", "read_table"]
 
-_TEXT: Final = ("coin", "direction", "leverage_type")
-_NUMBERS: Final = (
-    "size", "entry_price", "liquidation_price", "position_value", "leverage_value", "margin_used",
-)  # fmt: skip
+_BESIDE: Final = ("position_value", "margin_used")
 _NAMES: Final = {
     "symbol": "coin",
     "side": "direction",
@@ -41,7 +34,8 @@ _NAMES: Final = {
 def claims(head: bytes) -> bool:
     """Tell by its first line whether a file is such a table."""
     first = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].decode("utf-8", "replace")
-    return {*_TEXT, *_NUMBERS} <= set(first.strip().split(","))
+    needed = {*_NAMES.values(), *_BESIDE, "size", "entry_price", "liquidation_price"}
+    return needed <= set(first.strip().split(","))
 
 
 def read_table(path: Path, *, at_ns: int | None = None) -> PositionBook:
@@ -56,28 +50,25 @@ def read_table(path: Path, *, at_ns: int | None = None) -> PositionBook:
 
     Raises
     ------
-    SourceError
+    InputError
         If the file cannot be read or a row is bad; the message names line and column.
     """
-    columns = {**dict.fromkeys(_TEXT, str), **dict.fromkeys(_NUMBERS, float)}
-    blocks = list(files.csv_blocks(path, columns, optional=("liquidation_price",)))
-    if not blocks:
-        raise SourceError(f"{path}: holds no position")
-    import polars as pl  # noqa: PLC0415 - not at start-up
-
-    table = pl.concat(blocks)
-    mark_price = _numbers(table, "position_value") / _numbers(table, "size")
-    book = PositionBook.from_frame(
-        table.drop("line"),
+    book = read_positions(
+        path,
         catalogue_of=lambda _: Catalogue.load(Path(__file__).with_name("venue.toml")),
         venue="hyperliquid",
         at_ns=at_ns,
         columns=_NAMES,
-        source=str(path),
     )
+    kept: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _BESIDE}
+    for block in files.csv_blocks(path, dict.fromkeys(_BESIDE, float)):
+        for name, parts in kept.items():
+            parts.append(block[name].to_numpy())
+    value, used = (np.concatenate(kept[name]) for name in _BESIDE)
+    mark_price = value / book.qty_raw
     sign = np.where(book.is_long, 1.0, -1.0)
     gained = sign * book.qty_raw * (mark_price - book.entry_price)
-    margin = np.where(book.is_cross, np.nan, _numbers(table, "margin_used") - gained)
+    margin = np.where(book.is_cross, np.nan, used - gained)
     said = book.liquidation_price
     return structs.replace(
         book,
@@ -85,7 +76,3 @@ def read_table(path: Path, *, at_ns: int | None = None) -> PositionBook:
         liquidation_price=np.where(np.isnan(said), np.inf, said),
         marks=median_marks(mark_price, book.instrument, len(book.instruments)),
     )
-
-
-def _numbers(table: "pl.DataFrame", name: str) -> NDArray[Any]:
-    return table[name].to_numpy()
