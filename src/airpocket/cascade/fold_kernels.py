@@ -177,7 +177,10 @@ def _note(
 ) -> int:
     """Find where g passes its record again, and write the jump to there if it is long."""
     taken = np.empty(1)
-    taken[0] = forced + (record if by_order else order)
+    if by_order:
+        taken[0] = np.nextafter(record + forced, math.inf)  # just above the record
+    else:
+        taken[0] = forced + order
     turn(taken, usd, fall, law, False)
     beyond = taken[0] + (begin if by_order else record)
     return _write(record, last, max(beyond, here), least_jump, folds, found)

@@ -48,9 +48,10 @@ class Wave(Struct, frozen=True):
 
 
 class Fold(Struct, frozen=True):
-    """A jump: a shock of ``shock`` (fraction) ends at ``beyond``, a smaller one before ``before``.
+    """A jump: at a shock of ``shock`` (fraction) the end leaves ``before`` and lies at ``beyond``.
 
-    For a shock by an order, ``order_usd`` is the order at which it happens, and ``shock`` what that
+    ``before`` is the level that the jump starts from: smaller shocks end there or nearer. For a
+    shock by an order, ``order_usd`` is the order above which it happens, and ``shock`` what that
     order does alone.
     """
 
