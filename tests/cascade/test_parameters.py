@@ -75,6 +75,8 @@ def test_a_rate_above_one_is_refused() -> None:
         ("fee_rate = -0.1", r"fee_rate = -0.1 is not a number from 0 to 0.5"),
         ("fund_usd = -1", r"fund_usd = -1 is not a number from 0 to"),
         ("maintenance_factor = 0", r"maintenance_factor = 0 is not a number above 0 to 100"),
+        ("fee_to_fund = 1", r"fee_to_fund = 1 is not true or false"),
+        ("fee_to_fund = true", r"fee_to_fund needs the fund: give fund_usd"),
         ("name = 3", r"name = 3 is not a text"),
         ("name = ''", r"name = '' is not a text"),
         ("partial = 'full'", r"partial = 'full' is not a table; write \[partial\]"),

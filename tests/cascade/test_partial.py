@@ -2,8 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from airpocket.cascade.partial import FULL, Partial, closed_in_parts, levels_of_parts
+from airpocket.cascade.partial import (
+    FULL,
+    Partial,
+    closed_in_parts,
+    levels_of_parts,
+    prices_under,
+)
 from airpocket.errors import InputError
 from airpocket.leverage.position import Position
 from airpocket.leverage.tiers import Tier, TierTable, TierUnit, deductions
@@ -167,8 +174,7 @@ def test_nothing_is_lost_or_closed_twice(
     assert longs.qty_base.sum() + shorts.qty_base.sum() == pytest.approx(qty.sum())
     assert longs.count is not None
     assert shorts.count is not None
-    assert longs.count.sum() == is_long.sum()
-    assert longs.count.sum() + shorts.count.sum() == len(rows)
+    assert longs.count.sum() + shorts.count.sum() == parts.step.size
     assert (np.diff(longs.price) <= 0).all()
     assert (np.diff(shorts.price) >= 0).all()
 
@@ -234,3 +240,43 @@ def test_bad_columns_are_refused() -> None:
     )
     with pytest.raises(InputError, match="not linear or inverse"):
         closed_in_parts(quanto, tiers, np.array([True]), one, one)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), _QTY, _LEVERAGE), min_size=1, max_size=15),
+    st.floats(0.3, 3.0),
+)
+@settings(deadline=None, max_examples=40)
+def test_prices_under_other_tiers_are_those_of_their_rules(
+    rows: list[tuple[bool, float, float]], factor: float
+) -> None:
+    """From the present price alone, without entry or margin, the other tiers' price follows."""
+    instrument, rules = _instrument("hyperliquid"), hyperliquid_rules("perp")
+    present = _tiers(instrument)
+    other = replace(
+        present,
+        tiers=tuple(
+            replace(tier, rate=tier.rate * factor, deduction=tier.deduction * factor)
+            for tier in present.tiers
+        ),
+    )
+    held = [
+        Position(
+            instrument=instrument, side=Side.LONG if long else Side.SHORT, qty_raw=qty,
+            entry_price=60_000.0, leverage=leverage,
+        )
+        for long, qty, leverage in rows
+    ]  # fmt: skip
+    now = [_price(one, rules, present) for one in held]
+    then = [_price(one, rules, other) for one in held]
+    assume(None not in now)
+    assume(None not in then)
+    found = prices_under(
+        instrument, present, other, np.array([row[0] for row in rows]),
+        np.array([row[1] for row in rows]), np.array(now, dtype=np.float64),
+    )  # fmt: skip
+    assert found == pytest.approx(np.array(then, dtype=np.float64), rel=1e-9)
+    none = prices_under(
+        instrument, present, other, np.array([True]), np.array([1.0]), np.array([np.nan])
+    )
+    assert np.isnan(none).all()

@@ -7,6 +7,7 @@
     depth_factor = 0.5        # of the depth that was seen
     fee_rate = 0.005          # liquidation fee
     fund_usd = 5_000_000      # insurance fund
+    fee_to_fund = true        # whether it gets the fee
     maintenance_factor = 1.5  # times the present tiers; or `tiers`, rows as in a venue.toml
     tiers = [[0, 300_000, 0.004, 0, 125], [300_000, inf, 0.01, 1800, 50]]
 
@@ -71,6 +72,7 @@ _PARTIAL: Final = {
 }
 _SAID: Final = {
     **{key: str(value) for key, value in _RANGES.items()},
+    "fee_to_fund": "true or false",
     "name": "a text",
     "partial": "a table",
     "tiers": "rows of [above, up_to, rate, deduction, leverage_most]",
@@ -95,6 +97,8 @@ class ParameterSet(Struct, frozen=True, kw_only=True):
         Liquidation fee, a share of what is closed.
     fund_usd
         Insurance fund; ``None``: none is known.
+    fee_to_fund
+        Whether the fund gets the liquidation fee, else the venue does.
     absorbed
         Share of forced closes that a backstop takes off the book.
     depth_factor
@@ -103,7 +107,7 @@ class ParameterSet(Struct, frozen=True, kw_only=True):
     Raises
     ------
     InputError
-        If a figure is out of its range.
+        If a figure is out of its range, or a fee goes to a fund that is not given.
     """
 
     name: str
@@ -112,6 +116,7 @@ class ParameterSet(Struct, frozen=True, kw_only=True):
     partial: Partial = FULL
     fee_rate: float = 0.0
     fund_usd: float | None = None
+    fee_to_fund: bool = False
     absorbed: float = 0.0
     depth_factor: float = 1.0
 
@@ -120,6 +125,13 @@ class ParameterSet(Struct, frozen=True, kw_only=True):
             value = getattr(self, key)
             if not allowed.holds(value) and not (key == "fund_usd" and value is None):
                 raise InputError(f"{self.name}: {key} = {value!r} is not {allowed}")
+        if self.fee_to_fund and self.fund_usd is None:
+            raise InputError(f"{self.name}: fee_to_fund needs the fund: give fund_usd")
+
+    @property
+    def changes_positions(self) -> bool:
+        """Whether prices or parts of positions change, which a ladder alone cannot follow."""
+        return self.tiers is not None or self.maintenance_factor != 1 or not self.partial.is_whole
 
     def tiers_from(self, present: TierTable) -> TierTable:
         """Give the tiers that hold under this set, of the present ones.
@@ -183,8 +195,16 @@ def _set_of(told: dict[str, Any], path: Path) -> ParameterSet:
     name = told.get("name", path.stem)
     if not isinstance(name, str) or not 0 < len(name) <= _NAME_MOST:
         raise InputError(f"{path}: name = {_short(name)} is not a text of 1 to {_NAME_MOST} marks")
-    given = {key: told[key] for key in _RANGES if key in told}
-    return ParameterSet(name=name, tiers=_tiers(told, path), partial=_partial(told, path), **given)
+    given = {key: told[key] for key in (*_RANGES, "fee_to_fund") if key in told}
+    if not isinstance(given.get("fee_to_fund", False), bool):
+        raise InputError(
+            f"{path}: fee_to_fund = {_short(given['fee_to_fund'])} is not true or false"
+        )
+    tiers, partial = _tiers(told, path), _partial(told, path)
+    try:
+        return ParameterSet(name=name, tiers=tiers, partial=partial, **given)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _partial(told: dict[str, Any], path: Path) -> Partial:

@@ -26,7 +26,7 @@ from airpocket.leverage.tiers import TierTable, TierUnit
 from airpocket.market.events import Side
 from airpocket.market.instrument import Instrument, Kind
 
-__all__ = ["FULL", "Partial", "Parts", "closed_in_parts", "levels_of_parts"]
+__all__ = ["FULL", "Partial", "Parts", "closed_in_parts", "levels_of_parts", "prices_under"]
 
 _TIERS_MOST: Final = 63  # no table has more
 
@@ -184,10 +184,7 @@ def closed_in_parts(
     _refuse_columns(instrument, is_long, qty_raw, price)
     at = ~np.isnan(price)
     index = _tier_index(instrument, tiers, qty_raw[at], price[at])
-    rate = np.array([tier.rate for tier in tiers.tiers])
-    deduction = np.array([tier.deduction for tier in tiers.tiers])
-    value = _value(instrument, qty_raw[at], price[at])
-    equity = value * rate[index] - deduction[index]
+    equity = _equity(instrument, tiers, qty_raw[at], price[at])
     still = _Open(np.flatnonzero(at), is_long[at], qty_raw[at], price[at], equity, index)
     found: list[Parts] = []
     for step in itertools.count():  # each step is the last, or ends in a lower tier
@@ -208,10 +205,51 @@ def closed_in_parts(
     return _joined(found)
 
 
+def prices_under(
+    instrument: Instrument,
+    present: TierTable,
+    other: TierTable,
+    is_long: NDArray[np.bool_],
+    qty_raw: NDArray[np.float64],
+    price: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Find where positions would be taken under other tiers.
+
+    Parameters
+    ----------
+    instrument
+        Linear or inverse.
+    present, other
+        Tiers under which ``price`` holds, and those that are asked about.
+    is_long, qty_raw, price
+        Side, size and present liquidation price of each position, shape (n,); NaN: none.
+
+    Returns
+    -------
+    NDArray
+        Prices, NaN where none takes a position. One that would be taken before the mark came there
+        lies beyond its mark.
+
+    Raises
+    ------
+    InputError
+        As :func:`closed_in_parts`, and for notional tiers with steps.
+    """
+    _refuse_columns(instrument, is_long, qty_raw, price)
+    at = ~np.isnan(price)
+    found = np.full(price.size, np.nan)
+    if at.any():
+        equity = _equity(instrument, present, qty_raw[at], price[at])
+        found[at] = many_liquidation_prices(
+            instrument, other, qty_raw[at], is_long[at], price[at], equity
+        ).price
+    return found
+
+
 def levels_of_parts(
     instrument: Instrument, parts: Parts, is_long: NDArray[np.bool_], side: Side
 ) -> Levels:
-    """Make the levels of one side of parts.
+    """Make the levels of one side of parts; each part is one order.
 
     Parameters
     ----------
@@ -230,7 +268,7 @@ def levels_of_parts(
         notional, coins = size, size / ours.price
     else:
         notional, coins = size * ours.price, size
-    count = (ours.step == 0).astype(np.int64)  # a position is counted where it is first touched
+    count = np.ones(ours.price.size, dtype=np.int64)  # of orders, as a part is one
     return levels_of(side, ours.price, notional, coins, count, ours.bankruptcy_price)
 
 
@@ -271,6 +309,21 @@ def _measured(
     if tiers.unit is TierUnit.CONTRACTS:
         return qty_raw
     return _value(instrument, qty_raw, price)
+
+
+def _equity(
+    instrument: Instrument,
+    tiers: TierTable,
+    qty_raw: NDArray[np.float64],
+    price: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Compute what positions must hold, which is what they have where they are taken."""
+    index = _tier_index(instrument, tiers, qty_raw, price)
+    rate = np.array([tier.rate for tier in tiers.tiers])
+    deduction = np.array([tier.deduction for tier in tiers.tiers])
+    value = _value(instrument, qty_raw, price)
+    needed: NDArray[np.float64] = value * rate[index] - deduction[index]
+    return needed
 
 
 def _tier_index(
