@@ -106,6 +106,14 @@ class LadderMap(Struct, frozen=True, kw_only=True):
     assumed: tuple[str, ...] = ()
 
     @property
+    def pockets(self) -> tuple[tuple[Side, AirPocket], ...]:
+        """Air-pockets of both sides, the nearest to the mark first."""
+        found = [
+            (one.side, pocket) for one in (self.longs, self.shorts) for pocket in one.air_pockets
+        ]
+        return tuple(sorted(found, key=lambda row: row[1].trigger))
+
+    @property
     def most_usd(self) -> float:
         """Most dollars that wait in one bucket, measured or estimated."""
         return max(
@@ -158,8 +166,8 @@ def buckets_of(
     step = _step(ladder.mark_price * reach / rows)
     pockets = air_pockets or {}
     sides = {side: _side(ladder, side, step, reach, walk, pockets.get(side, ())) for side in Side}
-    assumed = [said for layer in ladder.layers for said in layer.assumed]
-    assumed += [] if seen is None else seen.assumed
+    assumed = [] if seen is None else [*seen.assumed]
+    assumed += [said for layer in ladder.layers for said in layer.assumed]
     return LadderMap(
         ladder=ladder,
         step=step,
@@ -226,6 +234,7 @@ def _side(
     }
     measured, guessed = total[Provenance.MEASURED], total[Provenance.ESTIMATED]
     sign = -1.0 if side is Side.LONG else 1.0
+    shown = _shown(ladder, side, edges, depth)
     return MapSide(
         side=side,
         buckets=tuple(
@@ -238,7 +247,7 @@ def _side(
                 count=None if counts is None else int(counts[at]),
                 depth_usd=None if math.isnan(depth[at]) else float(depth[at]),
             )
-            for at in range(edges.size - 1)
+            for at in range(shown)
         ),
         measured_usd=measured,
         estimated_usd=guessed,
@@ -249,6 +258,17 @@ def _side(
             None if curve is None else ladder.mark_price * (1 + sign * float(curve.fall[-1]))
         ),
     )
+
+
+def _shown(
+    ladder: Ladder, side: Side, edges: NDArray[np.float64], depth: NDArray[np.float64]
+) -> int:
+    """Count the buckets up to the last that holds a level or some of the book."""
+    held = ~np.isnan(depth)
+    for layer in ladder.layers:
+        at = _binned(layer, side, edges)[1]
+        held[at[(at >= 0) & (at < held.size)]] = True
+    return int(np.flatnonzero(held)[-1]) + 1 if held.any() else 0
 
 
 def _edges(mark: float, side: Side, step: float, reach: float) -> NDArray[np.float64]:

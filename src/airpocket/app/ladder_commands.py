@@ -55,7 +55,9 @@ class DepthOptions:
     depth_symbol
         Which book of several, as in binance:BTC/USDT:USDT; the ladder's own if left out.
     depth_shape
-        Lay a book that was seen at another price around this one, by distance in percent.
+        Lay a book that was seen at another price or time around this one, by distance in percent.
+    depth_at
+        Time of the book; that of --at if left out, or with --depth-shape the last.
     depth_factor
         Share of the book that is there when it is needed, such as 0.5.
     """
@@ -63,6 +65,7 @@ class DepthOptions:
     depth: Path | None = None
     depth_symbol: str | None = None
     depth_shape: _Flag = False
+    depth_at: str | None = None
     depth_factor: _Signed = None
 
 

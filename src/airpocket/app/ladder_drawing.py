@@ -56,13 +56,10 @@ def _pocket_lines(drawn: LadderMap) -> Iterator[str]:
     if drawn.depth is None:
         yield "[dim]no book beside it (--depth SOURCE): where air-pockets lie is not known[/]"
         return
-    found = False
-    for side in (drawn.shorts, drawn.longs):
-        for pocket in side.air_pockets:
-            found = True
-            told = escape_terminal(pocket_words(pocket, side.side, drawn.step))
-            yield f"{_POCKET} [yellow]air-pocket[/] {told}"
-    if not found:
+    for side, pocket in drawn.pockets:
+        told = escape_terminal(pocket_words(pocket, side, drawn.step))
+        yield f"{_POCKET} [yellow]air-pocket[/] {told}"
+    if not drawn.pockets:
         yield "no air-pocket: the book in sight holds what each stretch would force"
 
 

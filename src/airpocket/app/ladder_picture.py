@@ -25,6 +25,8 @@ from airpocket.app.picture_style import (
     figure,
     save,
     shown,
+    tag,
+    under_tag,
     wrapped,
 )
 from airpocket.cascade.outcome import AirPocket
@@ -43,7 +45,6 @@ _NAMED: Final = 4  # bars of a side that have their dollars written at them
 _NAMED_LEAST: Final = 0.06
 _BOOK_SHARE: Final = 0.62  # of the longest bar: room for the book to the left
 _TEXT_LEAST: Final = 0.7  # of a whole bucket: a lower one has no room for text
-_TAG: Final = 0.025  # of the axis: half the height of the tag with the mark price
 _LEFT: Final = 0.045
 _LINE: Final = 100
 _LINES: Final = 8
@@ -89,11 +90,7 @@ def _pocket_words(drawn: LadderMap) -> str:
     """Name the air-pockets in a line: two of them, and how many more."""
     if drawn.depth is None:
         return "air-pockets not known: no book is beside the ladder"
-    found = [
-        (-1 if side.side is Side.LONG else 1, pocket)
-        for side in (drawn.shorts, drawn.longs)
-        for pocket in side.air_pockets
-    ]
+    found = [(-1 if side is Side.LONG else 1, pocket) for side, pocket in drawn.pockets]
     if not found:
         return "no air-pocket: the book in sight holds what is forced"
     told = ", ".join(
@@ -122,7 +119,7 @@ def _bars(made: "Figure", drawn: LadderMap) -> None:
             if has_book:
                 _book(axes, bucket, most, drawn.step)
         _labels(axes, side, drawn)
-    _mark(axes, drawn)
+    tag(axes, drawn.ladder.mark_price)
     _frame(axes, drawn)
 
 
@@ -188,26 +185,14 @@ def _pockets(axes: "Axes", side: MapSide, drawn: LadderMap) -> None:
             axes.axhline(edge, color=POCKET, linewidth=0.9, alpha=0.75, zorder=2)
 
 
-def _mark(axes: "Axes", drawn: LadderMap) -> None:
-    """Draw the mark as charts do: a line, and its price as a tag on the axis."""
-    mark = drawn.ladder.mark_price
-    axes.axhline(mark, color=INK, linewidth=1.4, zorder=6)
-    axes.text(
-        -0.012, mark, f"{mark:,.8g}", transform=axes.get_yaxis_transform(), ha="right",
-        va="center", size=12, weight="bold", color=BACKGROUND, zorder=8, clip_on=False,
-        bbox={"boxstyle": "round,pad=0.22", "facecolor": INK, "edgecolor": "none"},
-    )  # fmt: skip
-
-
 def _frame(axes: "Axes", drawn: LadderMap) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     decimals, mark = decimals_of(drawn.step), drawn.ladder.mark_price
-    low, high = _range(drawn)
+    limits = _range(drawn)
 
     def said(price: float, _: int | None = None) -> str:
-        under_tag = abs(price - mark) < _TAG * (high - low)
-        return "" if under_tag else f"{price:,.{decimals}f}"
+        return "" if under_tag(price, mark, limits) else f"{price:,.{decimals}f}"
 
     axes.yaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(said))

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from airpocket.app.depth_sources import coin_of
+from airpocket.app.printing import complain
 from airpocket.errors import InputError, SourceError
 from airpocket.leverage.ladder import Ladder
 from airpocket.store import files
@@ -24,6 +25,7 @@ __all__ = ["Wanted", "read_ladders"]
 _FAR: Final = 0.5  # a price so far from the source's own is a slip or another instrument
 _TWO_MARKS: Final = 0.01
 _NAMED: Final = 12
+_REJECTS: Final = 5
 _HEAD_BYTES: Final = 1 << 16
 _PARQUET: Final = b"PAR1"
 
@@ -134,16 +136,20 @@ def _opened(paths: Sequence[Path], wanted: Wanted) -> list[tuple[_Opened, Path]]
 def _open(path: Path, head: bytes, wanted: Wanted) -> _Opened:
     from airpocket.leverage import ladder_file
     from airpocket.leverage.position_book import read_positions
-    from airpocket.venues.hyperliquid import clearinghouse, positions
+    from airpocket.venues.hyperliquid import clearinghouse, clusters, positions
 
     if ladder_file.is_ladder_file(path, head):
         return _Ready(ladder_file.read_ladder(path))
+    if clusters.is_clusters(head):
+        return _Clusters(path, wanted.at_ns)
     if clearinghouse.claims(head):
         return _Positions(clearinghouse.read_states(path))
     if positions.claims(head):
         return _Positions(positions.read_table(path, at_ns=wanted.at_ns))
     if head[:1] in {b"{", b"["}:
-        raise SourceError(f"{path}: JSON that is neither a ladder nor a clearinghouseState")
+        raise SourceError(
+            f"{path}: JSON that is no ladder, no clearinghouseState and no map of clusters"
+        )
     return _Positions(
         read_positions(
             path, catalogue_of=register.catalogue_of, venue=wanted.venue, at_ns=wanted.at_ns
@@ -292,6 +298,46 @@ def _rolled(ladder: Ladder, price: float, wanted: Wanted) -> Ladder:
     )
     layers = tuple(replace(one, assumed=(*one.assumed, said)) for one in left.layers)
     return replace(left, layers=layers)
+
+
+@final
+class _Clusters:
+    """Maps of where large accounts are liquidated: the last of each coin up to a time."""
+
+    def __init__(self, path: Path, at_ns: int | None) -> None:
+        from airpocket.venues.hyperliquid.clusters import read_clusters
+
+        rejects: list[str] = []
+        self._ladders: dict[str, Ladder] = {}
+        first_ns: int | None = None
+        for one in read_clusters(path, rejected=lambda line, why: rejects.append(f"{line}: {why}")):
+            seen_ns = one.ladder.at_ns or 0
+            first_ns = seen_ns if first_ns is None else first_ns
+            if at_ns is None or seen_ns <= at_ns:
+                self._ladders[one.ladder.symbol] = one.ladder
+        for reject in rejects[:_REJECTS]:
+            complain(f"{path.name}: left out: line {reject}")
+        if len(rejects) > _REJECTS:
+            complain(f"{path.name}: and {len(rejects) - _REJECTS:,} more were left out")
+        if first_ns is None:
+            raise SourceError(f"{path}: holds no map of clusters that can be used")
+        if not self._ladders:
+            raise InputError(
+                f"{path}: its first map is of {iso(first_ns)}, none is of {iso(at_ns or 0)} or "
+                "before: name another --at TIME"
+            )
+
+    def listed(self) -> list[tuple[str, str, str]]:
+        """List the coins."""
+        return [
+            (one.venue, symbol, symbol.partition("/")[0]) for symbol, one in self._ladders.items()
+        ]
+
+    def ladder(self, venue: str, symbol: str, wanted: Wanted) -> Ladder:
+        """Give the map of a coin, rolled to another price if one is wanted."""
+        del venue
+        found = self._ladders[symbol]
+        return _rolled(found, _priced(symbol, found.mark_price, "the map", wanted), wanted)
 
 
 @final

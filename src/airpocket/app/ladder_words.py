@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _ALL: Final = 0.995
+_STRAY: Final = 0.5
 _WAITS: Final = {Forced.LIQUIDATION: "liquidations", Forced.STOP: "stop orders"}
 
 
@@ -46,10 +47,12 @@ def say_move(fraction: float, decimals: int = 1) -> str:
 
     Examples
     --------
-    >>> say_move(-0.0213), say_move(0.12, 0)
-    ('−2.1 %', '+12 %')
+    >>> say_move(-0.0213), say_move(0.12, 0), say_move(-0.0001)
+    ('−2.1 %', '+12 %', '0.0 %')
     """
-    return f"{100 * fraction:+.{decimals}f} %".replace("-", "−")
+    percent = round(100 * fraction, decimals)
+    told = f"{percent:+.{decimals}f}" if percent else f"{0:.{decimals}f}"
+    return f"{told} %".replace("-", "−")
 
 
 def say_share(fraction: float, decimals: int = 1) -> str:
@@ -117,8 +120,11 @@ def book_words(drawn: LadderMap) -> str:
     if seen is None:
         return "no book beside it"
     ends = [side.book_ends for side in (drawn.longs, drawn.shorts)]
-    moves = [say_move(end / mark - 1) if end is not None else "not known" for end in ends]
-    return f"{seen_words(seen)}; seen from {moves[0]} to {moves[1]}; from {seen.source}"
+    moves = [say_move(end / mark - 1) if end is not None else "an unknown price" for end in ends]
+    reach = f"; seen from {moves[0]} to {moves[1]}"
+    if all(end is not None and abs(end / mark - 1) > _STRAY for end in ends):
+        reach = ""  # a few stray orders that far out say nothing of the book
+    return f"{seen_words(seen)}{reach}; from {seen.source}"
 
 
 def seen_words(seen: SeenDepth) -> str:
@@ -134,11 +140,8 @@ def pocket_words(pocket: AirPocket, side: Side, step: float) -> str:
     sign = -1 if side is Side.LONG else 1
     begins, ends = (say_move(sign * one) for one in (pocket.trigger, pocket.exhaustion))
     if pocket.m_most == math.inf:
-        beyond = "below" if side is Side.LONG else "above"
-        return (
-            f"{beyond} {begin} ({begins}): more would be forced up to there than all of the book "
-            "in sight holds"
-        )
+        beyond, done = ("below", "sold") if side is Side.LONG else ("above", "bought")
+        return f"{beyond} {begin} ({begins}): the book in sight does not hold what would be {done}"
     return (
         f"{begin} to {end} ({begins} to {ends}): each forced dollar moves the book in sight to "
         f"where more than one waits, m up to {pocket.m_most:.3g}"

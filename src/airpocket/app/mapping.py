@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -28,8 +29,10 @@ __all__ = [
     "Book",
     "air_pockets_of",
     "beside_of",
+    "bin_bps_of",
     "book_of",
     "depth_json",
+    "m_words",
     "map_of",
     "pocket_json",
     "require_writable",
@@ -41,6 +44,9 @@ __all__ = [
 _PICTURES: Final = (".png", ".svg")
 _TABLES: Final = (".parquet", ".json")
 _FARTHEST: Final = 1.0  # of the mark: how far air-pockets are looked for
+_BPS_LEAST: Final = 10.0
+_BPS_MOST: Final = 200.0
+_LEVELS_LEAST: Final = 4
 _WIDTH_MOST: Final = 120
 _WIDTH_PIPED: Final = 110
 
@@ -58,12 +64,15 @@ class Book(Struct, frozen=True, kw_only=True):
         Share of it that is there when it is needed.
     by_shape
         Whether a book seen at another price may be laid around the ladder's.
+    at_ns
+        When it is to be read, where that is another time.
     """
 
     path: Path | None = None
     symbol: str | None = None
     factor: float = 1.0
     by_shape: bool = False
+    at_ns: int | None = None
 
 
 def wanted_of(options: LadderOptions) -> Wanted:
@@ -96,6 +105,7 @@ def beside_of(options: DepthOptions) -> Book:
     if options.depth is None:
         given = {
             "--depth-symbol": options.depth_symbol,
+            "--depth-at": options.depth_at,
             "--depth-factor": factor,
             "--depth-shape": options.depth_shape or None,
         }
@@ -107,6 +117,7 @@ def beside_of(options: DepthOptions) -> Book:
         symbol=options.depth_symbol,
         factor=1.0 if factor is None else factor,
         by_shape=options.depth_shape,
+        at_ns=None if options.depth_at is None else ns_from_iso(options.depth_at),
     )
 
 
@@ -181,12 +192,25 @@ def map_of(
         return buckets_of(ladder, within=within)
     walk = walk_of(seen, book.factor)
     return buckets_of(
-        ladder, seen=seen, walk=walk, air_pockets=air_pockets_of(ladder, walk), within=within
+        ladder,
+        seen=replace(seen, assumed=(*seen.assumed, m_words(ladder))),
+        walk=walk,
+        air_pockets=air_pockets_of(ladder, walk),
+        within=within,
     )
 
 
 def book_of(ladder: Ladder, book: Book, at_ns: int | None) -> SeenDepth | None:
     """Read the book beside a ladder, and say what of it is assumed; ``None`` if none is given.
+
+    Parameters
+    ----------
+    ladder
+        What it is laid beside.
+    book
+        Which book. One that is laid by its shape is the last unless its time is named.
+    at_ns
+        Time of ladder and book; the last there is if ``None``.
 
     Raises
     ------
@@ -195,6 +219,8 @@ def book_of(ladder: Ladder, book: Book, at_ns: int | None) -> SeenDepth | None:
     """
     if book.path is None:
         return None
+    if book.at_ns is not None or book.by_shape:
+        at_ns = book.at_ns
     seen = read_depth(
         book.path, symbol=book.symbol or ladder.symbol, venue=ladder.venue, at_ns=at_ns
     )
@@ -235,6 +261,7 @@ def air_pockets_of(ladder: Ladder, walk: BookWalk) -> dict[Side, tuple[AirPocket
 
     measured = ladder.has(Provenance.MEASURED)
     known = Provenance.MEASURED if measured else Provenance.ESTIMATED
+    width = bin_bps_of(ladder)
     found: dict[Side, tuple[AirPocket, ...]] = {}
     for side, curve in ((Side.LONG, walk.bids), (Side.SHORT, walk.asks)):
         levels = ladder.side(side, known)
@@ -242,8 +269,35 @@ def air_pockets_of(ladder: Ladder, walk: BookWalk) -> dict[Side, tuple[AirPocket
             continue
         farthest = abs(float(levels.price[-1]) / ladder.mark_price - 1)
         reach = min(farthest * (1 + 1e-9), _FARTHEST)
-        found[side] = air_pockets(prepare(ladder, side, known), walk, reach)
+        found[side] = air_pockets(prepare(ladder, side, known), walk, reach, width)
     return found
+
+
+def m_words(ladder: Ladder) -> str:
+    """Say over which stretches m is counted."""
+    width = bin_bps_of(ladder) / 100
+    return f"m is counted over stretches of {width:.3g} % of the price, as fine as the levels lie"
+
+
+def bin_bps_of(ladder: Ladder) -> float:
+    """Tell how wide the bins are in which m is counted: as fine as the ladder itself is.
+
+    Levels of a published map are middles of bins; counted in narrower ones, all that lies spread
+    over a bin would be met at once, and each would look like an air-pocket.
+
+    Returns
+    -------
+    float
+        Basis points of the mark: the least distance between two levels of a side, from 10 to 200.
+    """
+    known = Provenance.MEASURED if ladder.has(Provenance.MEASURED) else Provenance.ESTIMATED
+    sides = [ladder.side(side, known).price for side in Side]
+    if sum(price.size for price in sides) < _LEVELS_LEAST:
+        return _BPS_LEAST  # a few may lie apart by chance
+    apart = np.concatenate([np.abs(np.diff(price)) for price in sides])
+    apart = apart[apart > 0]
+    least = float(apart.min()) / ladder.mark_price * 1e4 if apart.size else 0.0
+    return round(min(max(least, _BPS_LEAST), _BPS_MOST), 6)
 
 
 def _write(drawn: LadderMap, out: Path) -> None:

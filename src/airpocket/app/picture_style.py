@@ -10,6 +10,7 @@ from airpocket.errors import InputError
 from airpocket.store.aside import aside
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "figure",
     "save",
     "shown",
+    "tag",
+    "under_tag",
     "wrapped",
 ]
 
@@ -36,6 +39,7 @@ BOOK: Final = "#5b87c9"
 GUESS: Final = "#b9a7f5"
 POCKET: Final = "#ffc145"
 
+_TAG: Final = 0.025  # of the axis: half the height of a tag
 _DPI: Final = 150
 _INCHES: Final = (7.2, 9.0)  # 1080 by 1350 points: what phones show whole
 _SALT: Final = "airpocket"  # ids in an SVG follow from it, not from chance
@@ -83,6 +87,27 @@ def save(made: "Figure", out: Path) -> None:
     metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": "airpocket"}
     with aside(out) as path:
         made.savefig(path, format=kind, dpi=_DPI, metadata=metadata)
+
+
+def tag(axes: "Axes", price: float) -> None:
+    """Draw a price as charts do: a line, and the figure as a tag on the axis."""
+    axes.axhline(price, color=INK, linewidth=1.4, zorder=6)
+    axes.text(
+        -0.012, price, f"{price:,.8g}", transform=axes.get_yaxis_transform(), ha="right",
+        va="center", size=12, weight="bold", color=BACKGROUND, zorder=8, clip_on=False,
+        bbox={"boxstyle": "round,pad=0.22", "facecolor": INK, "edgecolor": "none"},
+    )  # fmt: skip
+
+
+def under_tag(price: float, tagged: float, limits: tuple[float, float]) -> bool:
+    """Tell whether a label of the axis would lie under the tag.
+
+    Examples
+    --------
+    >>> under_tag(70_000.0, 70_328.0, (50_000.0, 90_000.0))
+    True
+    """
+    return abs(price - tagged) < _TAG * (limits[1] - limits[0])
 
 
 def shown(text: str) -> str:

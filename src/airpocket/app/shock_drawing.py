@@ -1,12 +1,14 @@
 """A settled shock in a terminal: the laws side by side, then each chain wave by wave."""
 
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airpocket.alerts.render import escape_terminal
 from airpocket.app.ladder_buckets import say_price
 from airpocket.app.ladder_words import layer_words, pocket_words, say_move, say_time, seen_words
-from airpocket.cascade.outcome import Cascade, StopReason, Waterfall, Wave
+from airpocket.cascade.outcome import Cascade, StopReason, Wave
 from airpocket.leverage.ladder import Provenance
 from airpocket.market.events import Side
 from airpocket.units import say_usd
@@ -14,17 +16,18 @@ from airpocket.units import say_usd
 if TYPE_CHECKING:
     from airpocket.app.shocking import Settled
 
-__all__ = ["axis_step", "lines_of", "shock_words", "stop_words", "title_words"]
+__all__ = ["axis_step", "is_beyond", "lines_of", "shock_words", "stop_words", "title_words"]
 
 _LABEL: Final = 24
-_COLUMN: Final = 27
+_ALL: Final = 0.999  # a price does not fall further: the book has no end there
+_REST: Final = "price at rest"
 _WAVES: Final = 12
 _STOPS: Final = {
-    StopReason.SETTLED: "at rest: the last wave met no more",
-    StopReason.BUYERS_ABSORBED: "others took all that was forced",
-    StopReason.LADDER_EXHAUSTED: "nothing more is known to wait",
-    StopReason.BOOK_EMPTY: "the book in sight is empty",
-    StopReason.ROUNDS_MAX: "not at rest after all rounds",
+    StopReason.SETTLED: "no more was met",
+    StopReason.BUYERS_ABSORBED: "others took it all",
+    StopReason.LADDER_EXHAUSTED: "no more is known",
+    StopReason.BOOK_EMPTY: "book in sight empty",
+    StopReason.ROUNDS_MAX: "not yet at rest",
 }
 
 
@@ -76,6 +79,11 @@ def stop_words(one: Cascade) -> str:
     return _STOPS[one.stop]
 
 
+def is_beyond(one: Cascade) -> bool:
+    """Tell whether more was to be taken than the book in sight holds: where it ends is unknown."""
+    return one.stop is StopReason.BOOK_EMPTY
+
+
 def axis_step(price: float) -> float:
     """Give a step fine enough to tell prices of that size apart, for saying them."""
     step = 1.0
@@ -86,46 +94,49 @@ def axis_step(price: float) -> float:
 
 def _least(settled: "Settled", one: Cascade) -> str:
     """Say "at least" where what is known is a part, or the book in sight did not suffice."""
-    part = settled.provenance is Provenance.MEASURED or one.stop is StopReason.BOOK_EMPTY
+    part = settled.provenance is Provenance.MEASURED or is_beyond(one)
     return "at least " if part else "about "
 
 
 def _signed(one: Cascade, distance: float) -> str:
-    return say_move(distance if one.side is Side.SHORT else -distance)
+    return say_move(distance if one.side is Side.SHORT else -distance, 2)
 
 
 def _table(settled: "Settled") -> Iterator[str]:
     """Lay the laws out side by side."""
-    names = [name for name, _ in settled.cascades]
-    yield f"[dim]{'':<{_LABEL}}{''.join(f'{name:<{_COLUMN}}' for name in names).rstrip()}[/]"
     step = axis_step(settled.ladder.mark_price)
-
-    def row(label: str, said: Callable[[Cascade], str], *, bold: bool = False) -> str:
-        cells = "".join(f"{said(one):<{_COLUMN}}" for _, one in settled.cascades).rstrip()
-        text = f"{label:<{_LABEL}}{escape_terminal(cells)}"
-        return f"[bold]{text}[/]" if bold else text
-
-    yield row(
-        "the shock alone",
-        lambda one: f"{say_price(one.shocked_price, step)}  {_signed(one, one.shock)}",
-    )
-    yield row(
-        "price at rest",
-        lambda one: (
-            f"{'beyond ' if one.stop is StopReason.BOOK_EMPTY else ''}"
-            f"{say_price(one.last_price, step)}  {_signed(one, one.fall)}"
+    rows: list[tuple[str, Callable[[Cascade], str]]] = [
+        (
+            "the shock alone",
+            lambda one: (
+                "empties the book in sight"
+                if is_beyond(one) and one.waves_count == 1
+                else f"{say_price(one.shocked_price, step)}  {_signed(one, one.shock)}"
+            ),
         ),
-        bold=True,
-    )
-    yield row(
-        "forced to close",
-        lambda one: f"{_least(settled, one)}{say_usd(one.forced_usd)}", bold=True,
-    )  # fmt: skip
-    yield row("positions, orders", lambda one: _count(one.forced_count))
-    yield row("waves after the shock", lambda one: f"{one.waves_count - 1:,}")
-    yield row("it ended", stop_words)
-    yield row("shock where it jumps", _critical)
-    yield from _paid(settled, row)
+        (
+            _REST,
+            lambda one: (
+                "beyond the book in sight"
+                if is_beyond(one)
+                else f"{say_price(one.last_price, step)}  {_signed(one, one.fall)}"
+            ),
+        ),
+        ("forced to close", lambda one: f"{_least(settled, one)}{say_usd(one.forced_usd)}"),
+        ("positions, orders", lambda one: _count(one.forced_count)),
+        ("waves after the shock", lambda one: f"{one.waves_count - 1:,}"),
+        ("it ended", stop_words),
+        ("shock where it jumps", _critical),
+        *_paid(settled),
+    ]
+    cells = [("", [name for name, _ in settled.cascades])]
+    cells += [(label, [said(one) for _, one in settled.cascades]) for label, said in rows]
+    wide = max(len(cell) for _, row in cells for cell in row) + 2
+    for label, row in cells:
+        text = f"{label:<{_LABEL}}" + "".join(f"{cell:<{wide}}" for cell in row)
+        style = "bold" if label in {_REST, "forced to close"} else "dim" if not label else ""
+        told = escape_terminal(text.rstrip())
+        yield f"[{style}]{told}[/]" if style else told
 
 
 def _count(count: int | None) -> str:
@@ -136,18 +147,19 @@ def _critical(one: Cascade) -> str:
     if not one.folds:
         return "none up to the last level"
     first = one.folds[0]
-    jump = f"{_signed(one, first.before)} → {_signed(one, first.beyond)}"
+    ends_in_sight = first.beyond < (_ALL if one.side is Side.LONG else math.inf)
+    beyond = _signed(one, first.beyond) if ends_in_sight else "past the book"
+    jump = f"{_signed(one, first.before)} → {beyond}"
     if one.critical_order_usd is not None:
         return f"{say_usd(one.critical_order_usd)}: {jump}"
     return f"{_signed(one, first.shock)}: {jump}"
 
 
-def _paid(settled: "Settled", row: Callable[..., str]) -> Iterator[str]:
+def _paid(settled: "Settled") -> Iterator[tuple[str, Callable[[Cascade], str]]]:
     """Say who pays, leaving out what is nothing under every law."""
     for field, label in _PAYING:
-        amounts = [getattr(one.waterfall, field) for _, one in settled.cascades]
-        if any(amounts):
-            yield row(label, lambda one, field=field: _amount(one.waterfall, field))
+        if any(getattr(one.waterfall, field) for _, one in settled.cascades):
+            yield label, partial(_amount, field)
 
 
 _PAYING: Final = (
@@ -163,9 +175,10 @@ _PAYING: Final = (
 )
 
 
-def _amount(paid: Waterfall, field: str) -> str:
+def _amount(field: str, one: Cascade) -> str:
+    paid = one.waterfall
     usd = getattr(paid, field)
-    said = say_usd(usd)
+    said = say_usd(usd) if usd else "–"
     if field == "fund_paid_usd" and paid.fund_before_usd is not None:
         return f"{said} of {say_usd(paid.fund_before_usd)}"
     return said
@@ -174,12 +187,15 @@ def _amount(paid: Waterfall, field: str) -> str:
 def _range(settled: "Settled") -> str:
     one = settled.cascades[0][1]
     least, most = settled.falls
+    ends = [_signed(one, least), _signed(one, most)]
+    if any(is_beyond(other) for _, other in settled.cascades):
+        ends[1] = "beyond the book in sight"
     if len(settled.cascades) == 1:
         other = "--daily-volume and --daily-volatility" if settled.depth else "--depth SOURCE"
-        return f"one law only: {_signed(one, most)}; {other} gives the other"
+        return f"one law only: [bold]{ends[1]}[/]; {other} gives the other"
     return (
-        f"range of the laws: [bold]{_signed(one, least)} to {_signed(one, most)}[/]; neither is a "
-        "bound, the truth may lie outside"
+        f"range of the laws: [bold]{ends[0]} to {ends[1]}[/]; neither is a bound, the truth may "
+        "lie outside"
     )
 
 
@@ -195,6 +211,8 @@ def _chain(settled: "Settled", name: str, one: Cascade) -> Iterator[str]:
     if left > 0:
         more = say_usd(max(one.forced_usd - sum(wave.notional_usd for wave in shown), 0.0))
         end = f"{say_price(one.last_price, step)} ({_signed(one, one.fall)})"
+        if is_beyond(one):
+            end = "the end of the book in sight"
         yield f"{'…':>6}  {left:,} more waves force {more} and end at {end}"
     for pocket in one.air_pockets:
         told = escape_terminal(pocket_words(pocket, one.side, step))
@@ -204,7 +222,9 @@ def _chain(settled: "Settled", name: str, one: Cascade) -> Iterator[str]:
 def _wave(one: Cascade, wave: Wave, step: float) -> str:
     number = "shock" if wave.number == 0 else str(wave.number)
     path = f"{say_price(wave.from_price, step)} → {say_price(wave.to_price, step)}"
+    if is_beyond(one) and wave.number == one.waves_count - 1:
+        path = f"{say_price(wave.from_price, step)} → past the book"
     forced = say_usd(wave.notional_usd) if wave.notional_usd else "–"
-    count = "" if wave.count is None else f"{wave.count:,}"
+    count = f"{wave.count:,}" if wave.count else ""
     away = _signed(one, wave.fall)
     return f"{number:>6}  {path:>24}  {away:>9}  {forced:>9}  {count:>10}".rstrip()

@@ -17,10 +17,11 @@ from airpocket.app.picture_style import (
     figure,
     save,
     shown,
+    tag,
+    under_tag,
     wrapped,
 )
-from airpocket.app.shock_drawing import shock_words, stop_words
-from airpocket.cascade.outcome import StopReason
+from airpocket.app.shock_drawing import is_beyond, shock_words, stop_words
 from airpocket.leverage.ladder import Provenance
 from airpocket.market.events import Side
 from airpocket.units import say_usd
@@ -41,6 +42,8 @@ _LINES: Final = 7
 _NOTES: Final = 3
 _LAWS: Final = (BOOK, POCKET, GUESS)
 _ROW: Final = 0.047
+_ROOM: Final = 1.25
+_REACH_MOST: Final = 0.35
 
 
 def draw_shock(settled: "Settled", out: "Path") -> None:
@@ -71,13 +74,10 @@ def _head(made: "Figure", settled: "Settled") -> None:
         height = 0.9 - _ROW * number
         colour = _LAWS[number % len(_LAWS)]
         sign = 1 if one.side is Side.SHORT else -1
-        beyond = "beyond " if one.stop is StopReason.BOOK_EMPTY else ""
-        is_part = settled.provenance is Provenance.MEASURED or bool(beyond)
-        least = "at least" if is_part else "about"
-        made.text(
-            _LEFT, height, f"{beyond}{say_move(sign * one.fall)}", size=16, weight="bold",
-            color=colour,
-        )  # fmt: skip
+        beyond = is_beyond(one)
+        least = "at least" if settled.provenance is Provenance.MEASURED or beyond else "about"
+        ends = "beyond the book" if beyond else say_move(sign * one.fall, 2)
+        made.text(_LEFT, height, ends, size=16, weight="bold", color=colour)
         made.text(
             0.4, height, f"{least} {say_usd(one.forced_usd)} forced", size=13, color=colour,
             weight="bold",
@@ -101,24 +101,27 @@ def _chains(made: "Figure", settled: "Settled") -> None:
         forced.append(one.forced_usd)
         price.append(one.last_price)
         axes.plot(forced, price, color=colour, linewidth=2.6, zorder=5 + number)
-        axes.plot(
-            [one.forced_usd], [one.last_price], "o", color=colour, markersize=9, zorder=9,
-            clip_on=False,
-        )  # fmt: skip
-    axes.axhline(first, color=INK, linewidth=1.2, zorder=4)
+        if not is_beyond(one):
+            axes.plot([one.forced_usd], [one.last_price], "o", color=colour, markersize=9,
+                zorder=9, clip_on=False)  # fmt: skip
+    tag(axes, first)
     axes.set_xlim(0.0, widest)
     margin = 0.05 * abs(first - lowest)
     low, high = sorted((first, lowest))
     axes.set_ylim(low - margin, high + margin)
-    _frame(axes, side)
+    _frame(axes, side, first)
 
 
 def _span(settled: "Settled") -> tuple[float, float]:
     """Find how far the picture goes in price and in dollars."""
     first = settled.ladder.mark_price
+    levels = settled.ladder.side(settled.shock.side, settled.provenance)
+    falls = [one.fall for _, one in settled.cascades if not is_beyond(one)]
+    if len(falls) < len(settled.cascades):  # a chain leaves the picture: show what it met
+        falls.append(min(abs(float(levels.price[-1]) / first - 1), _REACH_MOST))
     sign = 1 if settled.shock.side is Side.SHORT else -1
-    most = max(settled.falls[1], settled.cascades[0][1].shock, 0.005)
-    lowest = first * (1 + sign * min(1.25 * most, 0.999 if sign < 0 else 10.0))
+    most = max(*falls, 0.005) * _ROOM
+    lowest = first * (1 + sign * min(most, 0.999 if sign < 0 else most))
     return lowest, 1.15 * max(*(one.forced_usd for _, one in settled.cascades), 1.0)
 
 
@@ -139,11 +142,16 @@ def _ladder(axes: "Axes", settled: "Settled", lowest: float) -> None:
     )  # fmt: skip
 
 
-def _frame(axes: "Axes", side: Side) -> None:
+def _frame(axes: "Axes", side: Side, first: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price:,.6g}"))
+    low, high = axes.get_ylim()
+
+    def said(price: float, _: int | None = None) -> str:
+        return "" if under_tag(price, first, (low, high)) else f"{price:,.6g}"
+
+    axes.yaxis.set_major_formatter(FuncFormatter(said))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda usd, _: say_usd(usd) if usd else "0"))
     axes.tick_params(axis="y", labelsize=12, length=0, pad=6)
@@ -154,7 +162,7 @@ def _frame(axes: "Axes", side: Side) -> None:
     what = "sells" if side is Side.LONG else "buys"
     axes.set_xlabel(f"forced {what} on the way", fontsize=11, color=INK)
     axes.legend(
-        loc="upper right" if side is Side.LONG else "lower right", frameon=True, fontsize=10,
+        loc="lower left" if side is Side.LONG else "upper left", frameon=True, fontsize=10,
         labelcolor=DIM, facecolor=BACKGROUND, edgecolor="none",
     )  # fmt: skip
 

@@ -15,8 +15,10 @@ from airpocket.app.ladder_commands import DepthOptions, LadderOptions, ShockOpti
 from airpocket.app.ladder_sources import read_ladders
 from airpocket.app.mapping import (
     beside_of,
+    bin_bps_of,
     book_of,
     depth_json,
+    m_words,
     pocket_json,
     require_writable,
     walk_of,
@@ -198,22 +200,27 @@ def _settled(
             f"no {shock.side.value}s of {ladder.symbol} are known to wait {where} "
             f"{ladder.mark_price:,.8g}: this shock sets off nothing that the source holds"
         )
+    width = bin_bps_of(ladder)
     is_loan = ladder.venue == "aave"
     paying = Payers(
         fund_usd=payers.fund_usd, fee_rate=payers.fee_rate, has_adl=not is_loan,
         margin_left_to_fund=payers.margin_left_to_fund,
     )  # fmt: skip
-    assumed = [
-        said for layer in ladder.layers if layer.provenance is known for said in layer.assumed
-    ]
-    assumed += [] if seen is None else seen.assumed
+    assumed = [] if seen is None else [*seen.assumed]
+    for layer in ladder.layers:
+        assumed += layer.assumed if layer.provenance is known else ()
+    if any(layer.provenance is not known for layer in ladder.layers):
+        assumed.append("what is estimated is not settled together with what was measured")
+    assumed.append(m_words(ladder))
     assumed.append(_WALKED if seen is not None else _ROOT)
     if seen is not None and len(laws) > 1:
         assumed.append(_ROOT)
     return Settled(
         ladder=ladder,
         shock=shock,
-        cascades=tuple((name, settle(ready, law, shock, payers=paying)) for name, law in laws),
+        cascades=tuple(
+            (name, settle(ready, law, shock, payers=paying, bin_bps=width)) for name, law in laws
+        ),
         depth=seen,
         provenance=known,
         assumed=tuple(dict.fromkeys(assumed)),
