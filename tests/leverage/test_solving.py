@@ -134,3 +134,13 @@ def test_what_is_kept_is_the_most_that_is_compliant(
         more = kept + (value - kept) * step / 49
         if more > kept + 1e-5 * value:
             assert not (spare - fee * (value - more) > table.maintenance(more) + 1e-7 * value)
+
+
+def test_a_long_that_is_paid_in_full_is_covered_and_not_short_everywhere() -> None:
+    """At 1x equity is the value itself: above what must be held at every price, 0 at 0."""
+    one = held(LINEAR, 1, 1.5, 100_000.0, leverage=1)
+    found = solve_price(one, 150_000.0, (leg_of(one, flat(0.004)),))
+    assert found.price is None
+    assert found.reason == "what stands behind it covers every price"
+    lacking = solve_price(one, 149_999.0, (leg_of(one, flat(0.004)),))
+    assert lacking.price == pytest.approx(1 / 1.5 / 0.996)

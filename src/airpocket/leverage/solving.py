@@ -126,7 +126,8 @@ def solve_price(position: Position, behind: float, legs: Sequence[Leg]) -> Liqui
     if own:
         x = own[-1] if gains_up else own[0]
         return LiquidationPrice(price_at(position, x), legs[0].tier_at(x))
-    if not at_zero:
+    # A long that is paid in full meets its requirement at 0 and is above it at every price.
+    if not at_zero and not any(x == 0 and rising for x, rising in found):
         return LiquidationPrice(None, None, "it is below its requirement at every price")
     end = min(leg.tiers[-1].up_to / leg.size for leg in legs)
     if gains_up or end == float("inf"):
