@@ -191,14 +191,15 @@ def _instrument(
     word: str, venue: str, rows: list[Instrument], at_ns: int | None
 ) -> tuple[Instrument, tuple[str, ...]]:
     now_ns = time.time_ns() if at_ns is None else at_ns
-    named = [
-        row
-        for row in rows
-        if row.raw_symbol.upper() == word.strip().upper() and row.holds_at(now_ns)
-    ]
-    if named and named[0].kind is not Kind.SPOT:
+    name = word.strip().upper()
+    there = [row for row in rows if row.kind is not Kind.SPOT and row.holds_at(now_ns)]
+    named = [row for row in there if row.raw_symbol.upper() == name]
+    if named:
         return named[0], ()
-    found = resolve([word], {venue: Catalogue(rows)}, at_ns=now_ns).instruments[venue]
+    # BTCUSDT is the perpetual of BTC/USDT also where the venue writes it otherwise.
+    pairs = (f"{row.base}/{row.quote}" for row in there if f"{row.base}{row.quote}".upper() == name)
+    meant = next(pairs, word)
+    found = resolve([meant], {venue: Catalogue(rows)}, at_ns=now_ns).instruments[venue]
     first, *others = sorted(found, key=_rank)
     if not others:
         return first, ()
