@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from airpocket.market.events import Health, HealthState
 from airpocket.units import SECOND_NS, ns_from_iso
 
+DNS = "wss://x.example: its name is not known (DNS)"
 START = ns_from_iso("2026-02-05T20:00:00Z")
 
 
@@ -41,7 +42,22 @@ def healths(draw: st.DrawFn) -> list[Health]:
                 venue=draw(st.sampled_from(["okx", "bybit", "airpocket"])),
                 symbol={"*": "*", "BTC-USDT-SWAP": "BTC/USDT:USDT"}.get(raw),
                 raw_symbol=raw,
-                reason=draw(st.sampled_from(["HTTP 451", "silent", "go long now", ""])),
+                reason=draw(st.sampled_from(["HTTP 451", DNS, "silent", "go long now", ""])),
             )
         )
+    return told
+
+
+@st.composite
+def whole_venues(draw: st.DrawFn) -> list[Health]:
+    """Any story of three venues of which each goes out and comes back as a whole, mostly by DNS."""
+    now, told = 0.0, []
+    for _ in range(draw(st.integers(0, 25))):
+        now += draw(st.sampled_from([0.0, 0.5, 3.0, 9.0, 11.0, 29.0, 61.0, 700.0]))
+        venue = draw(st.sampled_from(["okx", "bybit", "binance"]))
+        state = draw(st.sampled_from(["dead", "dead", "live"]))
+        reason = draw(st.sampled_from([DNS, DNS, DNS, "HTTP 451"]))
+        told += [
+            health(state, now, name, venue=venue, reason=reason) for name in ("trades", "mark")
+        ]
     return told

@@ -10,12 +10,13 @@ from airpocket.alerts import health_desk, outages
 from airpocket.alerts.alert import InformationalAlert, Signal, Stage
 from airpocket.alerts.desk import UPDATES_MOST
 from airpocket.alerts.fact import FactName
+from airpocket.alerts.feed_cause import channel_word
 from airpocket.alerts.health_desk import HealthDesk
 from airpocket.alerts.render import as_html, as_json, as_markdown, as_text, headline
 from airpocket.errors import InputError
 from airpocket.market.events import Health
 from airpocket.units import SECOND_NS
-from tests.alerts.feeds import at, health, healths
+from tests.alerts.feeds import DNS, at, health, healths, whole_venues
 from tests.alerts.made import UNHURRIED
 
 N = FactName
@@ -180,6 +181,86 @@ def test_venues_are_told_apart() -> None:
     assert "No data from okx either." in headline(said[0])
 
 
+VENUES = ("binance", "bybit", "hyperliquid", "okx")
+
+
+def lost(seconds: float, *venues: str, state: str = "dead") -> list[Health]:
+    """Venues whose names are not found, each a little later than the one before."""
+    return [
+        health(state, seconds + 0.5 * place, name, venue=venue, reason=DNS)
+        for place, venue in enumerate(venues)
+        for name in CHANNELS
+    ]
+
+
+def test_names_that_are_all_lost_at_once_are_one_notice_about_ourselves() -> None:
+    said = play([*lost(0, *VENUES), *lost(600, *VENUES, state="live")], 3_600)
+    assert stages(said) == ["open", "all_clear"]
+    assert {one.value(N.FEED_VENUES) for one in said} == {("airpocket",)}
+    assert said[0].value(N.VENUES_SILENT) == VENUES
+    assert said[0].value(N.FEED_GAP_FROM) == said[0].onset_ns == at(0)
+    assert [one.time_ns for one in said] == [at(10), at(630)]
+    assert headline(said[0]).startswith(
+        "Feed health: our own network dead since 20:00 UTC: no venue's name is found (DNS). What"
+        " happens there is not seen. No data from binance, bybit, hyperliquid, okx. fh-"
+    )
+    assert headline(said[1]).startswith(
+        "Feed back: our own network live again, after a gap from 20:00 UTC to 20:10 UTC (10 min)."
+        " What happened in the gap was not seen. Live: binance, bybit, hyperliquid, okx."
+    )
+
+
+def test_a_venue_that_stays_out_when_the_network_is_back_is_told_then() -> None:
+    told = [*lost(0, *VENUES), *lost(600, "binance", "bybit", "okx", state="live")]
+    told += [
+        health("blocked", 604, one, venue="hyperliquid", reason="HTTP 451") for one in CHANNELS
+    ]
+    said = play(told, 3_600)
+    assert [(one.stage.value, one.value(N.FEED_VENUES)) for one in said] == [
+        ("open", ("airpocket",)), ("open", ("hyperliquid",)), ("all_clear", ("airpocket",)),
+    ]  # fmt: skip
+    assert said[1].time_ns == at(610)
+    assert said[1].value(N.FEED_GAP_FROM) == at(1), "since it was not seen, whoever's fault it was"
+    assert said[1].value(N.FEED_CAUSE) == "region"
+
+
+def test_what_was_told_before_stays_told_and_the_rest_is_folded() -> None:
+    said = play([*lost(0, "okx"), *lost(20, "binance", "bybit")], 3_600)
+    assert [one.value(N.FEED_VENUES) for one in said] == [("okx",), ("airpocket",)]
+    assert stages(said) == ["open", "open"]
+    said = play([*lost(20, "binance", "bybit"), *lost(25, "okx")], 3_600)
+    assert [one.value(N.FEED_VENUES) for one in said] == [("airpocket",)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        health("live", 5, venue="okx"),
+        health("dead", 5, venue="okx", reason="closed with 1006"),
+        health("suspect", 5, venue="okx", reason="silent"),
+    ],
+)
+def test_while_one_venue_is_seen_or_fails_otherwise_the_fault_is_not_ours(other: Health) -> None:
+    said = play([other, *lost(6, "binance", "bybit")], 600)
+    assert ("airpocket",) not in {one.value(N.FEED_VENUES) for one in said}
+    assert {("binance",), ("bybit",)} <= {one.value(N.FEED_VENUES) for one in said}
+
+
+def test_of_one_venue_alone_nobody_can_tell() -> None:
+    (said,) = play(lost(0, "okx"), 600)
+    assert said.value(N.FEED_VENUES) == ("okx",)
+
+
+def test_a_restart_amid_it_ends_it_under_its_id() -> None:
+    (opened,) = play(lost(0, *VENUES), 600)
+    desk = HealthDesk()
+    assert desk.resume([opened], venues=VENUES, now_ns=at(700)) == []
+    said = play([*lost(710, *VENUES), *lost(800, *VENUES, state="live")], 3_600, desk)
+    assert stages(said) == ["all_clear"]
+    assert said[0].alert_id == opened.alert_id
+    assert desk.open_ids == ()
+
+
 def test_a_full_disk_is_told_as_ours() -> None:
     told = [health("dead", 0, "tape", venue="airpocket", reason="no space left on device")]
     (said,) = run(told, 60)
@@ -254,7 +335,7 @@ def laws(said: list[InformationalAlert]) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(healths())
+@given(healths() | whole_venues())
 def test_any_story_is_one_opening_few_updates_one_end(told: list[Health]) -> None:
     desk = HealthDesk()
     end_s = (told[-1].local_ns or 0) / SECOND_NS - at(0) / SECOND_NS if told else 0.0
@@ -263,6 +344,13 @@ def test_any_story_is_one_opening_few_updates_one_end(told: list[Health]) -> Non
     # Nothing stays out unsaid for longer than the hold, and nothing that is back stays open.
     down = {(one.venue, one.channel) for one in told if _is_out(told, one)}
     assert bool(down) == bool(desk.open_ids)
+    ours = desk._venues["airpocket"]
+    for venue, channel in down:
+        notice = desk._venues[venue].notice_of(channel_word(channel))
+        assert notice is not None or ours.channels["network"].is_down
+    if ours.channels["network"].is_down:
+        assert ours.notice_of("network") is not None
+        assert all(_is_out(told, one) for one in told if one.venue != "airpocket")
 
 
 def _is_out(told: list[Health], last: Health) -> bool:
@@ -282,7 +370,7 @@ def _is_out(told: list[Health], last: Health) -> bool:
 
 
 @UNHURRIED
-@given(healths())
+@given(healths() | whole_venues())
 def test_what_is_said_does_not_depend_on_how_often_one_asks(told: list[Health]) -> None:
     often, patience = HealthDesk(), random.Random(7)
     said = []
@@ -305,6 +393,12 @@ class Bug:
 
 
 BUGS = (
+    Bug(
+        "is_out",
+        health_desk,
+        lambda _: False,
+        ("test_names_that_are_all_lost_at_once_are_one_notice_about_ourselves",),
+    ),
     Bug("FLAPS", health_desk, 10_000, ("test_flaps_too_short_to_be_news_are_news_together",)),
     Bug("_TOGETHER_NS", health_desk, 0, ("test_what_goes_out_soon_after_joins_the_notice",)),
     Bug(

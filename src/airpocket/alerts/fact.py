@@ -121,7 +121,7 @@ def _words(*words: str) -> frozenset[str]:
 
 _CHANNELS: Final = _words(
     *("liquidations", "trades", "mark", "funding", "open_interest", "depth", "bars"),
-    *("instruments", "clock", "tape", "other"),
+    *("instruments", "clock", "tape", "network", "other"),
 )
 _N, _U = FactName, Unit
 KINDS: Final[dict[FactName, Kind]] = {
@@ -184,8 +184,8 @@ KINDS: Final[dict[FactName, Kind]] = {
         "Cause",
         _words(
             *("address", "certificate", "clock_skew", "disconnected", "disk_full", "forbidden"),
-            *("implausible", "name_unknown", "no_answer", "rate_limited", "refused", "region"),
-            *("silent", "suspended", "test", "unavailable", "unreadable"),
+            *("implausible", "name_unknown", "no_answer", "no_names", "rate_limited", "refused"),
+            *("region", "silent", "suspended", "test", "unavailable", "unreadable"),
         ),
     ),
     _N.FEED_DROPS: Kind((_U.COUNT,), "Interruptions"),

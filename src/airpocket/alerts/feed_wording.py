@@ -11,10 +11,13 @@ from airpocket.alerts.fact import FactName
 from airpocket.alerts.phrases import cut_off, listed, say_clock, say_names
 from airpocket.units import SECOND_NS, iso, say_duration
 
-__all__ = ["CAUSES", "OURSELVES", "feed_sentences", "is_trial"]
+__all__ = ["CAUSES", "NETWORK", "OURSELVES", "feed_sentences", "is_trial"]
 
 OURSELVES: Final = "airpocket"
-"""The venue of notices about this machine: its tape, its clock."""
+"""The venue of notices about this machine: its tape, its clock, its network."""
+
+NETWORK: Final = "network"
+"""The channel of :data:`OURSELVES` that is out when no venue's name is found."""
 
 # What each word of FactName.FEED_CAUSE says to a person.
 CAUSES: Final[dict[str, str]] = {
@@ -27,6 +30,7 @@ CAUSES: Final[dict[str, str]] = {
     "implausible": "its figures contradict each other",
     "name_unknown": "its name is not found (DNS)",
     "no_answer": "it does not answer",
+    "no_names": "no venue's name is found (DNS)",
     "rate_limited": "the venue limits our requests (HTTP 429)",
     "refused": "the connection is refused",
     "region": "the venue refuses this region (HTTP 451)",
@@ -77,6 +81,8 @@ def feed_sentences(alert: InformationalAlert) -> list[str]:
 
 def _about(alert: InformationalAlert) -> str:
     """Name the feed: venue and channels, or the venue alone where all of it is concerned."""
+    if _is_network(alert):
+        return "our own network"
     venues = alert.value(_N.FEED_VENUES)
     silent = alert.value(_N.VENUES_SILENT)
     channels = alert.value(_N.FEED_CHANNELS)
@@ -120,7 +126,13 @@ def _drops(alert: InformationalAlert, until: str) -> str:
 
 
 def _is_ours(alert: InformationalAlert) -> bool:
-    return alert.value(_N.FEED_VENUES) == (OURSELVES,)
+    """Tell whether it is about what we keep, not about what we see."""
+    return alert.value(_N.FEED_VENUES) == (OURSELVES,) and not _is_network(alert)
+
+
+def _is_network(alert: InformationalAlert) -> bool:
+    ours = alert.value(_N.FEED_VENUES) == (OURSELVES,)
+    return ours and alert.value(_N.FEED_CHANNEL) == NETWORK
 
 
 def _is_doubted(alert: InformationalAlert) -> bool:
@@ -149,4 +161,5 @@ def _others(alert: InformationalAlert) -> str:
     if not (isinstance(own, tuple) and isinstance(silent, tuple)):
         return ""
     others = tuple(venue for venue in silent if venue not in own)
-    return f"no data from {say_names(others)} either" if others else ""
+    either = "" if _is_network(alert) else " either"
+    return f"no data from {say_names(others)}{either}" if others else ""

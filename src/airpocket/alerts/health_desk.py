@@ -1,9 +1,10 @@
 """From the health of feeds to notices: one when we go blind, one when we see again, few between.
 
 A feed that is out says so once, however long it lasts and however often it is tried again; channels
-of a venue that go out together are one notice. What heals within seconds is not news. The desk has
-no clock: time comes with the records and with :meth:`HealthDesk.advance`. What it says depends on
-the records alone, not on how often it is asked.
+of a venue that go out together are one notice, and venues that all lose their names at once are one
+notice about our own network (:mod:`airpocket.alerts.own_network`). What heals within seconds is not
+news. The desk has no clock: time comes with the records and with :meth:`HealthDesk.advance`. What
+it says depends on the records alone, not on how often it is asked.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,9 +15,10 @@ from airpocket.alerts.desk import UPDATES_MOST
 from airpocket.alerts.fact import FactName
 from airpocket.alerts.feed_cause import channel_word
 from airpocket.alerts.feed_notice import Notice, coverage_facts, end_facts, open_facts, resumed
-from airpocket.alerts.feed_wording import OURSELVES
+from airpocket.alerts.feed_wording import NETWORK, OURSELVES
 from airpocket.alerts.names import EVERYTHING, is_venue
 from airpocket.alerts.outages import DOWN, FLAPS, ChannelWatch
+from airpocket.alerts.own_network import is_out, record_of
 from airpocket.errors import InputError
 from airpocket.market.events import Health, HealthState
 from airpocket.units import MINUTE_NS, SECOND_NS, is_plausible_ns
@@ -42,6 +44,15 @@ class _Venue:
 
     def notice_of(self, channel: str) -> Notice | None:
         return next((one for one in self.notices if channel in one.out), None)
+
+    def untold_ns(self) -> int | None:
+        """Give when the first of the channels went out that no notice is about."""
+        untold = (
+            watch.outage.down_ns
+            for name, watch in self.channels.items()
+            if watch.outage is not None and self.notice_of(name) is None
+        )
+        return min(untold, default=None)
 
 
 @final
@@ -87,7 +98,9 @@ class HealthDesk:
         self._steady_ns = steady_ns
         self._pause_ns = pause_ns
         self._salt = (salt,) if salt else ()
-        self._venues: dict[str, _Venue] = {}
+        self._venues: dict[str, _Venue] = {OURSELVES: _Venue()}
+        self._venues[OURSELVES].channels[NETWORK] = ChannelWatch()
+        self._network_up_ns = 0
         self._now_ns = 0
         self.held_down = 0
 
@@ -116,12 +129,8 @@ class HealthDesk:
         if not is_venue(health.venue):
             raise InputError(f"health: {health.venue!a} is not the id of a venue")
         said = self.advance(at_ns)
-        venue = self._venues.setdefault(health.venue, _Venue())
-        name = channel_word(health.channel)
-        watch = venue.channels.setdefault(name, ChannelWatch())
-        before = watch.outage.drops if watch.outage else 0
-        if watch.note(health, self._now_ns):
-            self._tell_later(venue, name, watch, before)
+        self._note(health, self._now_ns)
+        self._judge_network()
         return said + self.advance(self._now_ns)
 
     def advance(self, now_ns: int) -> list[InformationalAlert]:
@@ -178,6 +187,33 @@ class HealthDesk:
             self._now_ns = max(self._now_ns, alert.time_ns)
         return ended
 
+    def _note(self, health: Health, at_ns: int) -> None:
+        venue = self._venues.setdefault(health.venue, _Venue())
+        name = channel_word(health.channel)
+        watch = venue.channels.setdefault(name, ChannelWatch())
+        before = watch.outage.drops if watch.outage else 0
+        if watch.note(health, at_ns):
+            self._tell_later(venue, name, watch, before)
+
+    def _judge_network(self) -> None:
+        """Hold venues responsible for their outages, or ourselves for all of them."""
+        network = self._venues[OURSELVES].channels[NETWORK]
+        followed = [
+            venue for name, venue in self._venues.items() if name != OURSELVES and venue.channels
+        ]
+        watches = [venue.channels.values() for venue in followed]
+        if network.is_down:
+            if any(not one.is_down for held in watches for one in held):
+                self._network_up_ns = self._now_ns
+                self._note(record_of(self._now_ns, out=False), self._now_ns)
+            return
+        if not is_out(watches):
+            return
+        untold = [began for venue in followed if (began := venue.untold_ns()) is not None]
+        if len(untold) > 1:  # else there is nothing to fold
+            at_ns = max(min(untold), self._now_ns - self._hold_ns, self._network_up_ns)
+            self._note(record_of(at_ns, out=True), at_ns)
+
     def _tell_later(self, venue: _Venue, name: str, watch: ChannelWatch, drops: int) -> None:
         """Note in the open notice that a channel dropped again, or is now blocked."""
         notice, outage = venue.notice_of(name), watch.outage
@@ -191,16 +227,20 @@ class HealthDesk:
 
     def _due(self) -> Iterator[tuple[int, str, str, str]]:
         """Give what can come next: its time, the venue, what to do, with which channel or id."""
+        network_is_out = self._venues[OURSELVES].channels[NETWORK].is_down
         for venue_id, venue in self._venues.items():
+            is_held = network_is_out and venue_id != OURSELVES
+            known_ns = 0 if venue_id == OURSELVES else self._network_up_ns
             for name, watch in venue.channels.items():
                 outage = watch.outage
                 if outage is None:
                     continue
                 if outage.up_ns is not None:
                     yield outage.up_ns + watch.steady_ns(self._steady_ns), venue_id, "back", name
-                elif venue.notice_of(name) is None:
+                elif venue.notice_of(name) is None and not is_held:
+                    down_ns = max(outage.down_ns, known_ns)  # it had to find its name again first
                     flaps = outage.drops >= FLAPS
-                    yield outage.down_ns + (0 if flaps else self._hold_ns), venue_id, "open", name
+                    yield down_ns + (0 if flaps else self._hold_ns), venue_id, "open", name
             for notice in venue.notices:
                 if notice.changed_ns is not None and notice.updates < UPDATES_MOST:
                     yield notice.changed_ns + self._pause_ns, venue_id, "tell", notice.alert_id
