@@ -52,9 +52,10 @@ def _listed(levels: Levels) -> list[tuple[float, float, float, int, float]]:
     )  # fmt: skip
 
 
-@pytest.fixture
-def _always_sorts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binning, "_TABLE_MOST", 0)
+@pytest.fixture(params=[1, 2, 700])
+def _sorts_far_ones(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the table hold one tick, two, or some of those that are needed."""
+    monkeypatch.setattr(binning, "_TABLE_MOST", request.param)
 
 
 def _check(
@@ -83,7 +84,7 @@ def test_levels_are_those_of_the_plain_twin(
     _check(side, rows, tick, mark)
 
 
-@pytest.mark.usefixtures("_always_sorts")
+@pytest.mark.usefixtures("_sorts_far_ones")
 @pytest.mark.parametrize("side", SIDES)
 def test_sorted_levels_are_those_of_the_plain_twin(side: Side) -> None:
     draws = np.random.default_rng(5)
@@ -109,8 +110,9 @@ def test_counting_and_sorting_find_the_same(side: Side, monkeypatch: pytest.Monk
         )
 
     counted = listed()
-    monkeypatch.setattr(binning, "_TABLE_MOST", 0)
-    assert listed() == counted
+    for most in (1, 2_000):
+        monkeypatch.setattr(binning, "_TABLE_MOST", most)
+        assert listed() == counted
 
 
 @settings(max_examples=50)

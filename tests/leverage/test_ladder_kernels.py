@@ -32,9 +32,22 @@ def _twin(columns: Columns, ticks: int) -> list[list[float]]:
 @pytest.mark.parametrize("count", [1, 4095, 4096, 4097, 10_000])  # blocks hold 4096
 def test_counting_is_the_plain_twin(count: int) -> None:
     columns = _positions(count)
-    sums = np.zeros((40, 4))
+    sums = np.zeros((41, 4))
     kernels.bin_levels(*columns, 1.0, -1.0, 80.0, sums)
-    assert sums.tolist() == _twin(columns, 40)
+    assert sums.tolist() == _twin(columns, 41)
+
+
+def test_what_lies_beyond_the_table_is_set_apart_and_found_again() -> None:
+    columns = _positions(5000)
+    sums = np.zeros((11, 4))
+    kernels.bin_levels(*columns, 1.0, -1.0, 80.0, sums)
+    plain = _twin(columns, 41)
+    assert sums[:10].tolist() == plain[:10]
+    assert sums[10, 3] == sum(row[3] for row in plain[10:])
+    beyond = [i for i, price in enumerate(columns[0].tolist()) if 80 - int(price // 1) >= 10]
+    rows, index = kernels.positions_beyond(columns[0], 1.0, -1.0, 80.0, 10)
+    assert rows.tolist() == beyond
+    assert index.tolist() == [80 - int(columns[0][i] // 1) for i in beyond]
 
 
 def test_unknown_bankruptcy_prices_are_left_out() -> None:
@@ -45,24 +58,48 @@ def test_unknown_bankruptcy_prices_are_left_out() -> None:
     assert sums[:, 3].sum() == 50
 
 
-def test_adding_up_sorted_rows_is_the_plain_twin() -> None:
+def _told(levels: Column) -> list[tuple[float, list[float]]]:
+    """Tell the tick of each level, and its sums in the order of the twin."""
+    return [(tick, [usd, qty, lost, count]) for tick, usd, qty, count, lost in levels.T.tolist()]
+
+
+def test_adding_up_ordered_positions_is_the_plain_twin() -> None:
     columns = _positions(500)
-    index = (80 - np.floor(columns[0])).astype(np.int64)
-    levels = sorted(set(index.tolist()))
-    ticks, sums = np.empty(len(levels), dtype=np.int64), np.zeros((len(levels), 4))
-    kernels.bin_levels_sorted(np.argsort(index, kind="stable"), index, *columns[1:], ticks, sums)
-    plain = _twin(columns, 40)
-    assert ticks.tolist() == levels
-    assert sums.tolist() == [plain[level] for level in levels]
+    rows = np.arange(0, 500, 2)
+    index = (80 - np.floor(columns[0][rows])).astype(np.int64)
+    order = np.argsort(index, kind="stable")
+    distinct = sorted(set(index.tolist()))
+    assert kernels.count_ordered(order, index) == len(distinct)
+    levels = np.full((5, len(distinct)), np.nan)
+    kernels.bin_ordered(order, rows, index, *columns[1:], levels)
+    price, usd, qty, lost = columns
+    plain = _twin((price[rows], usd[rows], qty[rows], lost[rows]), 40)
+    assert _told(levels) == [(level, plain[level]) for level in distinct]
 
 
-def test_compacting_keeps_the_ticks_that_hold_positions_in_order() -> None:
-    sums = np.zeros((6, 4))
+def test_nothing_ordered_is_no_level() -> None:
+    none = np.empty(0, dtype=np.int64)
+    assert kernels.count_ordered(none, none) == 0
+
+
+def test_ticks_that_hold_positions_are_written_down_in_order() -> None:
+    sums = np.zeros((7, 4))
     sums[1], sums[4], sums[5] = (1.0, 2.0, 3.0, 1.0), (4.0, 5.0, 6.0, 2.0), (7.0, 8.0, 9.0, 3.0)
-    ticks = np.empty(3, dtype=np.int64)
-    kernels.compact(sums, ticks)
-    assert ticks.tolist() == [1, 4, 5]
-    assert sums[:3].tolist() == [[1.0, 2.0, 3.0, 1.0], [4.0, 5.0, 6.0, 2.0], [7.0, 8.0, 9.0, 3.0]]
+    sums[6] = 100.0  # what lies beyond
+    levels = np.full((5, 3), np.nan)
+    kernels.bin_counted(sums, levels)
+    assert _told(levels) == [(1, [1, 2, 3, 1]), (4, [4, 5, 6, 2]), (5, [7, 8, 9, 3])]
+
+
+@pytest.mark.parametrize("way", ["counted", "ordered"])
+def test_bankruptcy_prices_have_no_row_where_none_are_known(way: str) -> None:
+    levels = np.full((4, 1), np.nan)
+    if way == "counted":
+        kernels.bin_counted(np.ones((2, 4)), levels)
+    else:
+        zero, one = np.zeros(1, dtype=np.int64), np.ones(1)
+        kernels.bin_ordered(zero, zero, zero, one, one, NONE, levels)
+    assert levels.tolist() == [[0], [1], [1], [1]]
 
 
 @pytest.mark.parametrize(

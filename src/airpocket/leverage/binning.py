@@ -1,6 +1,6 @@
 """From many positions to the levels of a ladder: added up by price tick, without sorting them."""
 
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,12 @@ __all__ = ["levels_from_prices"]
 _MOST: Final = 1e18
 # Beyond this a price over a tick is no longer told from its neighbours.
 _TICKS_MOST: Final = float(1 << 47)
-# A table of ticks takes 32 bytes each, a position 24: up to half as many ticks as positions the
-# table, beyond that sorting takes less memory. Small tables cost nothing.
+# A table of ticks takes 32 bytes each, a position 24: it has up to half as many ticks as there are
+# positions, and the few that lie beyond it are sorted. Small tables cost nothing.
 _TABLE_FREE: Final = 1 << 12
 _TABLE_MOST: Final = (1 << 31) - 1  # ticks are numbered in 32 bits
 _NOTHING: Final = np.empty(0)
+_Column: TypeAlias = NDArray[np.float64]
 
 
 def levels_from_prices(
@@ -36,8 +37,8 @@ def levels_from_prices(
     A mark price moves from tick to tick: a long is set off on the first tick at or below its
     liquidation price, a short on the first at or above it. What the mark has passed already is set
     off where the mark is. Dollars and coins are conserved. Ten million positions on a few hundred
-    thousand ticks take one pass and no sort; where the ticks between the nearest and the farthest
-    price are many beside the positions, they are sorted, with the same result.
+    thousand ticks take one pass and no sort. Only what lies farther from the nearest one than half
+    as many ticks as there are positions is sorted, with the same result.
 
     Parameters
     ----------
@@ -75,9 +76,6 @@ def levels_from_prices(
     >>> levels.price.tolist(), levels.notional_usd.tolist()
     ([95.0, 90.0], [9000.0, 18000.0])
     """
-    # Only who computes in bulk pays for loading the compiled kernels.
-    from airpocket.leverage import ladder_kernels as kernels  # noqa: PLC0415
-
     lowest, highest = _extremes(price, notional_usd, qty_base, bankruptcy_price)
     for name, one in (("tick", tick), ("mark_price", mark_price)):
         if not 0 < one < _MOST:
@@ -87,34 +85,61 @@ def levels_from_prices(
     if max(highest, mark_price) / tick > _TICKS_MOST:
         raise InputError(f"levels: tick {tick:g} is too fine for prices of {highest:g}")
     outward = -1.0 if side is Side.LONG else 1.0
+    grid, span = _grid(outward, tick, mark_price, lowest, highest)
+    lost = _NOTHING if bankruptcy_price is None else bankruptcy_price
+    at, usd, qty, count, *rest = _binned(grid, span, price, (notional_usd, qty_base, lost))
+    at *= outward
+    at += grid.first
+    if grid.per_tick >= 1.0:
+        at /= grid.per_tick  # 3 / 10 is 0.3, 3 * 0.1 is not
+    else:
+        at *= tick
+    return Levels(at, usd, qty, count.astype(np.int64), rest[0] / qty if rest else None)
+
+
+class _Grid(NamedTuple):
+    """Ticks numbered outward from the nearest."""
+
+    per_tick: float
+    outward: float
+    first: float
+
+
+def _grid(
+    outward: float, tick: float, mark_price: float, lowest: float, highest: float
+) -> tuple[_Grid, int]:
+    """Lay ticks over the prices, and count them."""
+    # Only who computes in bulk pays for loading the compiled kernels.
+    from airpocket.leverage.ladder_kernels import tick_indexes  # noqa: PLC0415
+
     per_tick = 1.0 / tick
     if abs(per_tick - round(per_tick)) < 1e-9 * per_tick:
         per_tick = float(round(per_tick))
     ends = np.array([mark_price, *((highest, lowest) if outward < 0 else (lowest, highest))])
-    mark, nearest, farthest = kernels.tick_indexes(ends, per_tick, outward)
+    mark, nearest, farthest = tick_indexes(ends, per_tick, outward).tolist()
     first = min(nearest, mark) if outward < 0 else max(nearest, mark)
-    span = max(int(outward * (farthest - first)), 0) + 1
-    lost = _NOTHING if bankruptcy_price is None else bankruptcy_price
-    if span <= min(max(price.size // 2, _TABLE_FREE), _TABLE_MOST):
-        sums = np.zeros((span, 4))
-        kernels.bin_levels(price, notional_usd, qty_base, lost, per_tick, outward, first, sums)
-        size = int(np.count_nonzero(sums[:, 3]))
-        ticks = np.empty(size, dtype=np.int64)
-        kernels.compact(sums, ticks)
-    else:
-        index = outward * (kernels.tick_indexes(price, per_tick, outward) - first)
-        index = np.maximum(index, 0.0, out=index).astype(np.int64)
+    return _Grid(per_tick, outward, first), max(int(outward * (farthest - first)), 0) + 1
+
+
+def _binned(
+    grid: _Grid, span: int, price: _Column, figures: tuple[_Column, _Column, _Column]
+) -> _Column:
+    """Add up near positions by counting and far ones by sorting: a row for each column."""
+    from airpocket.leverage import ladder_kernels as kernels  # noqa: PLC0415
+
+    window = min(span, max(price.size // 2, _TABLE_FREE), _TABLE_MOST)
+    sums = np.zeros((window + 1, 4))
+    kernels.bin_levels(price, *figures, *grid, sums)
+    near = far = int(np.count_nonzero(sums[:window, 3]))
+    order = rows = index = np.empty(0, dtype=np.int64)
+    if span > window:
+        rows, index = kernels.positions_beyond(price, *grid, window)
         order = np.argsort(index, kind="stable")
-        size = 1 + int(np.count_nonzero(np.diff(index[order])))
-        ticks, sums = np.empty(size, dtype=np.int64), np.zeros((size, 4))
-        kernels.bin_levels_sorted(order, index, notional_usd, qty_base, lost, ticks, sums)
-    return Levels(
-        (first + outward * ticks) / per_tick,
-        sums[:size, 0].copy(),
-        sums[:size, 1].copy(),
-        sums[:size, 3].astype(np.int64),
-        None if bankruptcy_price is None else sums[:size, 2] / sums[:size, 1],
-    )
+        far += kernels.count_ordered(order, index)
+    found = np.empty((5 if figures[2].size else 4, far))
+    kernels.bin_counted(sums, found[:, :near])
+    kernels.bin_ordered(order, rows, index, *figures, found[:, near:])
+    return found
 
 
 def _extremes(

@@ -4,7 +4,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bin_levels", "bin_levels_sorted", "compact", "first_unusable", "tick_indexes"]
+__all__ = [
+    "bin_counted",
+    "bin_levels",
+    "bin_ordered",
+    "count_ordered",
+    "first_unusable",
+    "positions_beyond",
+    "tick_indexes",
+]
 
 
 @numba.njit(cache=True)
@@ -104,15 +112,17 @@ def bin_levels(
         Tick that is numbered 0; what lies before it is put on it.
     sums
         Written, zero before: dollars, coins, coins times bankruptcy price, positions of each tick,
-        shape (ticks, 4): one row, so that a position touches one place in memory.
+        shape (ticks + 1, 4): one row, so that a position touches one place in memory. The last row
+        takes all that lies beyond.
     """
     has_lost = bankruptcy_price.shape[0] > 0
+    last = float(sums.shape[0] - 1)
     block = np.empty(4096, dtype=np.uint32)
     for begin in range(0, price.shape[0], 4096):
         size = min(4096, price.shape[0] - begin)
         for j in range(size):
             ticks = outward * (_index(price[begin + j], per_tick, outward) - first)
-            block[j] = np.uint32(max(ticks, 0.0))
+            block[j] = np.uint32(min(max(ticks, 0.0), last))
         for j in range(size):
             i = begin + j
             k = block[j]
@@ -124,59 +134,92 @@ def bin_levels(
 
 
 @numba.njit(cache=True)
-def bin_levels_sorted(
+def positions_beyond(
+    price: NDArray[np.float64], per_tick: float, outward: float, first: float, ticks: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the positions ``ticks`` ticks from the first one or farther: their rows and ticks."""
+    found = 0
+    for i in range(price.shape[0]):
+        found += outward * (_index(price[i], per_tick, outward) - first) >= ticks
+    rows = np.empty(found, dtype=np.int64)
+    index = np.empty(found, dtype=np.int64)
+    found = 0
+    for i in range(price.shape[0]):
+        away = outward * (_index(price[i], per_tick, outward) - first)
+        if away >= ticks:
+            rows[found] = i
+            index[found] = np.int64(away)
+            found += 1
+    return rows, index
+
+
+@numba.njit(cache=True)
+def count_ordered(order: NDArray[np.int64], index: NDArray[np.int64]) -> int:
+    """Count the different ticks of positions that were ordered by tick."""
+    levels: int = min(order.shape[0], 1)
+    for place in range(1, order.shape[0]):
+        levels += index[order[place]] != index[order[place - 1]]
+    return levels
+
+
+@numba.njit(cache=True)
+def bin_ordered(
     order: NDArray[np.int64],
+    rows: NDArray[np.int64],
     index: NDArray[np.int64],
     notional_usd: NDArray[np.float64],
     qty_base: NDArray[np.float64],
     bankruptcy_price: NDArray[np.float64],
-    ticks: NDArray[np.int64],
-    sums: NDArray[np.float64],
+    levels: NDArray[np.float64],
 ) -> None:
     """Add up positions that were ordered by tick, in their order.
 
     Parameters
     ----------
     order
-        Rows by tick, equal ones in their order, shape (n,).
-    index
-        Tick of each row, shape (n,).
+        Places in ``rows`` by tick, equal ones in their order, shape (m,).
+    rows, index
+        Which positions are meant, and the tick of each, shape (m,).
     notional_usd, qty_base, bankruptcy_price
-        As in :func:`bin_levels`.
-    ticks
-        Written: tick of each level, shape (levels,).
-    sums
-        Written, zero before: as in :func:`bin_levels`, shape (levels, 4).
+        Of all positions, as in :func:`bin_levels`.
+    levels
+        Written: tick of each level, its dollars, coins and positions, and coins times bankruptcy
+        price if there is a row for it; shape (4, levels) or (5, levels).
     """
-    has_lost = bankruptcy_price.shape[0] > 0
+    has_lost = levels.shape[0] > 4
     level = -1
     for place in range(order.shape[0]):
-        i = order[place]
-        if level < 0 or index[i] != ticks[level]:
+        tick = index[order[place]]
+        i = rows[order[place]]
+        if level < 0 or tick != levels[0, level]:
             level += 1
-            ticks[level] = index[i]
-        sums[level, 0] += notional_usd[i]
-        sums[level, 1] += qty_base[i]
+            levels[:, level] = 0.0
+            levels[0, level] = tick
+        levels[1, level] += notional_usd[i]
+        levels[2, level] += qty_base[i]
+        levels[3, level] += 1.0
         if has_lost:
-            sums[level, 2] += qty_base[i] * bankruptcy_price[i]
-        sums[level, 3] += 1.0
+            levels[4, level] += qty_base[i] * bankruptcy_price[i]
 
 
 @numba.njit(cache=True)
-def compact(sums: NDArray[np.float64], ticks: NDArray[np.int64]) -> None:
-    """Move the rows that hold positions to the front and write down their ticks, both in order.
+def bin_counted(sums: NDArray[np.float64], levels: NDArray[np.float64]) -> None:
+    """Write down the ticks that hold positions, in order.
 
     Parameters
     ----------
     sums
-        Of each tick, as :func:`bin_levels` wrote it; rewritten.
-    ticks
-        Written: the tick of each level, shape (levels,).
+        As :func:`bin_levels` wrote it; its last row is left out.
+    levels
+        Written: as in :func:`bin_ordered`.
     """
     level = 0
-    for k in range(sums.shape[0]):
+    for k in range(sums.shape[0] - 1):
         if sums[k, 3] > 0.0:
-            for column in range(4):
-                sums[level, column] = sums[k, column]
-            ticks[level] = k
+            levels[0, level] = k
+            levels[1, level] = sums[k, 0]
+            levels[2, level] = sums[k, 1]
+            levels[3, level] = sums[k, 3]
+            if levels.shape[0] > 4:
+                levels[4, level] = sums[k, 2]
             level += 1
