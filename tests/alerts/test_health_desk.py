@@ -202,7 +202,7 @@ def test_names_that_are_all_lost_at_once_are_one_notice_about_ourselves() -> Non
     assert [one.time_ns for one in said] == [at(10), at(630)]
     assert headline(said[0]).startswith(
         "Feed health: our own network dead since 20:00 UTC: no venue's name is found (DNS). What"
-        " happens there is not seen. No data from binance, bybit, hyperliquid, okx. fh-"
+        " happens on the venues is not seen. No data from binance, bybit, hyperliquid, okx. fh-"
     )
     assert headline(said[1]).startswith(
         "Feed back: our own network live again, after a gap from 20:00 UTC to 20:10 UTC (10 min)."

@@ -142,6 +142,8 @@ def _is_doubted(alert: InformationalAlert) -> bool:
 def _unseen(alert: InformationalAlert) -> str:
     if _is_doubted(alert):
         return "what it says is received and not relied on"
+    if _is_network(alert):
+        return "what happens on the venues is not seen"
     return "what is received is not kept" if _is_ours(alert) else "what happens there is not seen"
 
 
