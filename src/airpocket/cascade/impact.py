@@ -9,7 +9,7 @@ from typing import Final, Protocol, final
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 from numpy.typing import NDArray
 
 from airpocket.errors import InputError
@@ -53,6 +53,12 @@ class Curve(Struct, frozen=True, eq=False):
     linear_below_usd: float = 0.0
     is_interpolated: bool = False
 
+    def __post_init__(self) -> None:
+        # A kernel is compiled anew, for seconds, for columns that are strided or read-only.
+        for name in ("usd", "fall"):
+            column = np.require(getattr(self, name), np.float64, ["C", "W"])
+            force_setattr(self, name, column)
+
     @property
     def is_table(self) -> bool:
         """Whether it is a table, which ends where the book in sight does."""
@@ -74,7 +80,7 @@ class Curve(Struct, frozen=True, eq=False):
         if not self.is_table:
             below = max(self.linear_below_usd, np.finfo(float).tiny)
             root = np.sqrt(np.maximum(amount, below))
-            return self.coefficient * root * np.minimum(amount / below, 1.0)
+            return self.coefficient * root * (np.minimum(amount, below) / below)
         if self.is_interpolated:
             nought = np.zeros(1)
             return np.interp(

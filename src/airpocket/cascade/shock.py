@@ -4,6 +4,7 @@ from typing import Final, final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import force_setattr
 from numpy.typing import NDArray
 
 from airpocket.errors import InputError
@@ -45,6 +46,8 @@ class Buying(Struct, frozen=True, eq=False):
                 raise InputError(f"buying of others: {name} hold what is no number of 0 or more")
             if bool(np.any(np.diff(column) <= 0)):
                 raise InputError(f"buying of others: {name} do not ascend")
+        for field in ("fall", "usd"):  # as kernels are compiled for
+            force_setattr(self, field, np.require(getattr(self, field), np.float64, ["C", "W"]))
 
     def at(self, fall: float) -> float:
         """Tell the dollars taken once the price is ``fall`` away."""
@@ -125,7 +128,7 @@ class Shock(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def fall(self) -> float:
         """The move as a distance in the losing direction, 0 if there is none."""
-        return 0.0 if self.move is None else abs(self.move)
+        return 0.0 if self.move is None else float(abs(self.move))
 
 
 def _refuse_move(move: float, side: Side) -> None:

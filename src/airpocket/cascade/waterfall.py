@@ -99,9 +99,9 @@ def pour_losses(
     borne = pour(
         Forced(
             ready.distance[:passed],
-            np.ascontiguousarray(levels.notional_usd[:passed]),
-            np.ascontiguousarray(levels.qty_base[:passed]),
-            np.ascontiguousarray(levels.bankruptcy_price[:passed]),
+            np.array(levels.notional_usd[:passed]),
+            np.array(levels.qty_base[:passed]),
+            np.array(levels.bankruptcy_price[:passed]),
         ),
         waiting.buy_fall,
         waiting.buy_usd,
@@ -114,7 +114,7 @@ def pour_losses(
         end,
         ready.first_price,
         1.0 if ready.side is Side.LONG else -1.0,
-        payers.fee_rate,
+        float(payers.fee_rate),
         float(payers.fund_usd or 0.0),
         payers.margin_left_to_fund,
         payers.fee_to_fund,
