@@ -61,7 +61,10 @@ def test_a_small_loan_goes_at_once() -> None:
 
 def test_a_debt_in_btc_falls_with_its_collateral() -> None:
     rows = _ladder(_loan(10.0, ("BTC", 2.0, PRICE), ("USDC", 200_000.0, 1.0)))
-    assert rows[0][0] == pytest.approx(200_000 / (10 * 0.78 - 2))
+    edge = 200_000 / (10 * 0.78 - 2)
+    assert rows[0][0] == pytest.approx(edge)
+    # The close factor is of the whole debt, at that price.
+    assert rows[0][1] == pytest.approx((200_000 + 2 * edge) / 2 * 1.05, rel=1e-6)
     assert _ladder(_loan(10.0, ("BTC", 2.0, PRICE))) == []
 
 

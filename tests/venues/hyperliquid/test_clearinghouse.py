@@ -75,6 +75,16 @@ def test_a_margin_without_raw_usd_is_the_same() -> None:
     assert used.margin[0] == pytest.approx(given.margin[0])
 
 
+def test_an_isolated_short() -> None:
+    # 0.00145 BTC sold at 68,139 with 19.72573 behind it: the venue takes it at 80,933.6159.
+    raw = 19.72573 + 0.00145 * 68_139
+    held = _held("BTC", "-0.00145", "68139", str(raw), "80933.61590987", mark=68_000.0)
+    book = book_of([read_state(_state(held))], source="captured")
+    assert book.margin[0] == pytest.approx(19.72573)
+    assert book.mark_of("BTC") == pytest.approx(68_000.0)
+    assert largest_leverages(book)["BTC/USDC:USDC"].leverage == 50  # as it was then
+
+
 def test_shorts_cross_and_what_no_price_takes() -> None:
     state = read_state(
         _state(
