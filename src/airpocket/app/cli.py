@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 from airpocket import __version__
 from airpocket.app.check_command import check
 from airpocket.app.ladder_commands import map_forced, shock
+from airpocket.app.stress_command import stress
 from airpocket.errors import AirpocketError
 
 __all__ = [
@@ -50,6 +51,7 @@ app = App(
 app.command(check)
 app.command(map_forced, name="map")
 app.command(shock)
+app.command(stress)
 
 
 @app.command
