@@ -144,7 +144,7 @@ def test_a_position_among_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         "ahead of it             $5.0M   of longs are forced nearer to the price, at least" in out
     )
-    assert "reached by            −4.62 %   a move that sets off none" in out
+    assert "reached by            −4.62 %   the price alone, without a chain" in out
     assert "square root, Y 1: a move, then 1 wave forcing $5.0M" in out
     assert "or a sale" in out
     assert "sources        made up" in out

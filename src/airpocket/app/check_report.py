@@ -202,7 +202,7 @@ def _chain(facts: Facts, chain: Chain) -> Iterator[str]:
     said = f"of {side.value}s are forced nearer to the price{who}{estimated}"
     yield line("ahead of it", say_usd(chain.ahead_usd), said)
     where = "" if facts.mark_price == ladder.mark_price else f" from {ladder.mark_price:,.10g}"
-    yield line("reached by", percent(sign * chain.move_alone), f"a move{where} that sets off none")
+    yield line("reached by", percent(sign * chain.move_alone), f"the price alone{where}, without a chain")
     for one in chain.reaches:
         waves = f"{one.waves:,} wave{'' if one.waves == 1 else 's'}"
         said = f"{one.name}: a move, then {waves} forcing {say_usd(one.forced_usd)}"
