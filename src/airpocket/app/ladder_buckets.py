@@ -179,18 +179,18 @@ def buckets_of(
 
 
 def _reach(ladder: Ladder) -> float:
-    """Find how far from the mark most of the dollars wait."""
-    away, usd = [], []
-    for layer in ladder.layers:
-        for side in Side:
-            levels = layer.side(side)
-            away.append(np.abs(levels.price / ladder.mark_price - 1))
-            usd.append(levels.notional_usd)
-    distance, dollars = np.concatenate(away), np.concatenate(usd)
-    order = np.argsort(distance)
-    filled = np.cumsum(dollars[order])
-    at = int(np.searchsorted(filled, _SHOWN * filled[-1]))
-    return float(np.clip(distance[order][at], _REACH_LEAST, _REACH_MOST))
+    """Find how far from the mark most of the dollars wait, of what is measured and estimated."""
+    reach = _REACH_LEAST
+    for known in Provenance:
+        sides = [ladder.side(side, known) for side in Side]
+        distance = np.concatenate([np.abs(one.price / ladder.mark_price - 1) for one in sides])
+        if not distance.size:
+            continue
+        order = np.argsort(distance)
+        filled = np.cumsum(np.concatenate([one.notional_usd for one in sides])[order])
+        at = int(np.searchsorted(filled, _SHOWN * filled[-1]))
+        reach = max(reach, float(distance[order][at]) * (1 + 1e-6))  # with the level itself
+    return min(reach, _REACH_MOST)
 
 
 def _step(width: float) -> float:
@@ -267,7 +267,9 @@ def _shown(
     held = ~np.isnan(depth)
     for layer in ladder.layers:
         at = _binned(layer, side, edges)[1]
-        held[at[(at >= 0) & (at < held.size)]] = True
+        if bool((at >= held.size).any()):
+            return held.size  # what lies beyond them is told, beyond the last
+        held[at[at >= 0]] = True
     return int(np.flatnonzero(held)[-1]) + 1 if held.any() else 0
 
 

@@ -109,7 +109,8 @@ class _Axis:
         if self._apart:
             told += f" {'estimated, apart':<{self._bar + _USD_WIDTH + 1}}"
         if self._has_book:
-            told += " │ book in sight, same scale"
+            long = "book in sight, same scale"
+            told += f" │ {long if len(long) <= self._bar + _USD_WIDTH + 1 else 'book, same scale'}"
         return f"[dim]{told.rstrip()}[/]"
 
     def _beyond(self, side: MapSide) -> Iterator[str]:
