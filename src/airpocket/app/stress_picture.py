@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from airpocket.app.ladder_words import layer_words, seen_words
+from airpocket.app.ladder_words import layer_words, say_share, seen_words
 from airpocket.app.picture_style import (
     BOOK,
     DIM,
@@ -25,10 +25,9 @@ from airpocket.app.stress_drawing import (
     whose_words,
 )
 from airpocket.cascade.comparison import Comparison
-from airpocket.cascade.stress import Grows
+from airpocket.cascade.stress import Grows, SmallestShock
 from airpocket.leverage.ladder import Provenance
 from airpocket.market.events import Side
-from airpocket.units import say_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +43,7 @@ __all__ = ["draw_stress"]
 _LEFT: Final = 0.045
 _LINE: Final = 100
 _LINES: Final = 6
+_SET: Final = 88
 _LAWS: Final = (BOOK, POCKET, GUESS)
 _BARS: Final = ("forced_usd", "loss_usd", "fund_paid_usd", "adl_notional_usd", "bad_debt_usd")
 
@@ -81,63 +81,63 @@ def _foot(made: "Figure", told: "Sequence[str]") -> None:
 
 
 def _edges(made: "Figure", edges: "Edges") -> None:
-    """Draw the smallest shock over the share of the depth, a line a law."""
+    """Draw the smallest shock for each share of the depth, a bar a law."""
     coin = edges.ladder.symbol.partition("/")[0]
-    _head(made, f"{coin}: {goal_words(edges)}", [whose_words(edges.ladder)])
-    axes = made.add_axes((0.155, 0.225, 0.80, 0.66))
-    sign = 1 if edges.side is Side.SHORT else -1
-    scale = 100.0 if edges.grows is Grows.MOVE else 1.0
+    what = "smallest move" if edges.grows is Grows.MOVE else "smallest market order"
+    _head(
+        made,
+        f"{coin}: {goal_words(edges)}",
+        [whose_words(edges.ladder), f"{what} that does it, by the share of the depth there is"],
+    )
     for number, one in enumerate(edges.laws):
         colour = _LAWS[number % len(_LAWS)]
-        does = sorted((f.depth_factor, f.shock) for f in one.found if f.shock is not None)
-        axes.plot(
-            [100 * factor for factor, _ in does],
-            [sign * scale * shock for _, shock in does],
-            "o-", color=colour, linewidth=2.6, markersize=9, label=shown(one.law),
-        )  # fmt: skip
-        for factor, shock in does:
-            axes.annotate(
-                size_words(shock, edges.grows, edges.side), (100 * factor, sign * scale * shock),
-                xytext=(0, 9), textcoords="offset points", color=colour, fontsize=9, ha="center",
-            )  # fmt: skip
-        spared = [100 * f.depth_factor for f in one.found if f.shock is None]
-        axes.plot(
-            spared, [sign * scale * edges.most] * len(spared), "x", color=colour, markersize=10,
-            label=shown(f"{one.law}: none up to here") if spared else None,
-        )  # fmt: skip
-    _frame(axes, edges)
-    told = [layer_words(layer) for layer in edges.ladder.layers]
+        made.text(
+            _LEFT + 0.31 * number, 0.873, shown(one.law), size=11, color=colour, weight="bold"
+        )
+    _shocks(made.add_axes((0.16, 0.19, 0.80, 0.665)), edges)
+    told = [
+        layer_words(layer) for layer in edges.ladder.layers if layer.provenance is edges.provenance
+    ]
     if edges.depth is not None:
         told.append(f"{seen_words(edges.depth)}; from {edges.depth.source}")
-    if any(f.book_ends_at is not None for one in edges.laws for f in one.found):
-        told.append("where the book in sight is empty first, it may come about earlier")
+    if any(found.book_ends_at is not None for one in edges.laws for found in one.found):
+        told.append("* the book in sight is empty before: it may come about earlier")
     _foot(made, [*told, *(f"assumed: {said}" for said in edges.assumed)])
 
 
-def _frame(axes: "Axes", edges: "Edges") -> None:
-    from matplotlib.ticker import FuncFormatter
+def _shocks(axes: "Axes", edges: "Edges") -> None:
+    factors = [found.depth_factor for found in edges.laws[0].found]
+    height = 0.8 / len(edges.laws)
+    sizes = [found.shock for one in edges.laws for found in one.found if found.shock is not None]
+    widest = max(sizes, default=edges.most)
+    for number, one in enumerate(edges.laws):
+        colour = _LAWS[number % len(_LAWS)]
+        for place, found in enumerate(one.found):
+            at = place - 0.4 + height * (number + 0.5)
+            none = found.shock is None
+            size = widest if found.shock is None else found.shock
+            axes.barh(
+                at, size, height=0.86 * height, color="none" if none else colour,
+                edgecolor=colour, linestyle="--" if none else "-",
+            )  # fmt: skip
+            axes.text(
+                size + 0.012 * widest, at, _shock_words(found, edges.side), va="center",
+                fontsize=10, color=INK,
+            )  # fmt: skip
+    axes.set_yticks(range(len(factors)), [say_share(factor, 0) for factor in factors])
+    axes.set_ylim(len(factors) - 0.5, -0.5)
+    axes.set_xlim(0, 1.65 * widest)
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "bottom"):
+        axes.spines[side].set_visible(False)
 
-    by_move = edges.grows is Grows.MOVE
-    axes.set_xlabel("share of the depth that is there, %", fontsize=11, color=INK)
-    axes.set_title(
-        "smallest move" if by_move else "smallest market order", fontsize=11, color=DIM, loc="left"
-    )
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(
-            lambda value, _: f"{value:+.3g} %".replace("-", "−") if by_move else say_usd(abs(value))
-        )
-    )
-    factors = [f.depth_factor for one in edges.laws for f in one.found]
-    axes.set_xlim(0, 110 * max(factors))
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0) * 1.06, max(high, 0) * 1.06)
-    axes.grid(color=DIM, alpha=0.13, linewidth=0.8)
-    for name in ("top", "right"):
-        axes.spines[name].set_visible(False)
-    axes.legend(
-        frameon=False, fontsize=10, labelcolor=DIM,
-        loc="lower left" if edges.side is Side.LONG else "upper left",
-    )  # fmt: skip
+
+def _shock_words(found: SmallestShock, side: Side) -> str:
+    mark = "" if found.book_ends_at is None else " *"
+    if found.shock is None:
+        return f"none up to {size_words(found.most, found.grows, side)}{mark}"
+    return f"{size_words(found.shock, found.grows, side)}{mark}"
 
 
 def _side_by_side(made: "Figure", found: "SideBySide") -> None:
@@ -150,8 +150,8 @@ def _side_by_side(made: "Figure", found: "SideBySide") -> None:
         f"{coin} under two sets: {size_words(size, grows, shock.side)}",
         [
             whose_words(found.ladder),
-            f"A {found.first.name}: {set_words(found.first)}",
-            f"B {found.second.name}: {set_words(found.second)}",
+            *wrapped(f"A {found.first.name}: {set_words(found.first)}", _SET, 1),
+            *wrapped(f"B {found.second.name}: {set_words(found.second)}", _SET, 1),
         ],
     )
     height = 0.66 / len(found.laws)
