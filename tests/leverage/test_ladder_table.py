@@ -26,6 +26,13 @@ def test_no_levels_are_no_rows_of_the_same_columns() -> None:
     assert table_of(ladder([])).height == 0
 
 
+def test_one_side_may_be_empty() -> None:
+    row = [(105.0, 1.0, 1.0)]
+    assert table_of(ladder(row)).select("side", "price").rows() == [("long", 105.0)]
+    assert table_of(ladder([], row)).select("side", "price").rows() == [("short", 105.0)]
+    assert table_of(ladder([], row)).schema == table_schema()
+
+
 def test_what_is_unknown_comes_back_as_unknown() -> None:
     rows = pl.DataFrame(
         {

@@ -32,12 +32,12 @@ def table_of(ladder: Ladder) -> "pl.DataFrame":
                     "qty_base": levels.qty_base,
                     "count": pl.Series([None] * levels.size if count is None else count),
                     "bankruptcy_price": pl.Series([None] * levels.size if lost is None else lost),
-                    "side": [side.value] * levels.size,
                 }
             )
             part = part.with_columns(
                 pl.col("count").cast(pl.Int64),
                 pl.col("bankruptcy_price").cast(pl.Float64).fill_nan(None),
+                pl.lit(side.value).alias("side"),
                 pl.lit(layer.forced.value).alias("forced"),
                 pl.lit(layer.provenance.value).alias("provenance"),
                 pl.lit(layer.share_of_oi, dtype=pl.Float64).alias("share_of_oi"),
