@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airpocket.alerts.render import escape_terminal
-from airpocket.app.check_chain import Chain
 from airpocket.app.check_facts import Facts
 from airpocket.app.check_words import day_of, tier_words
 from airpocket.app.printing import console, show
@@ -14,6 +13,9 @@ from airpocket.leverage.margin import ClosingStep, Taker
 from airpocket.leverage.position import MarginMode
 from airpocket.market.events import Side
 from airpocket.units import say_usd
+
+if TYPE_CHECKING:
+    from airpocket.app.check_chain import Chain
 
 __all__ = ["line", "money", "percent", "price", "print_facts"]
 
@@ -38,7 +40,7 @@ def _text(label: str, said: str) -> str:
     return f"[dim]{label:<{_LABEL}}{said}[/]"
 
 
-def print_facts(facts: Facts, chain: Chain | None = None) -> None:
+def print_facts(facts: Facts, chain: "Chain | None" = None) -> None:
     """Print what is known of a position, and of its place among others."""
     out = console()
     show(out, _title(facts), hang=2)
@@ -193,7 +195,7 @@ def _survival(facts: Facts) -> Iterator[str]:
     yield line("  margin", money(lived.margin_least, coin), said)
 
 
-def _chain(facts: Facts, chain: Chain) -> Iterator[str]:
+def _chain(facts: Facts, chain: "Chain") -> Iterator[str]:
     side = facts.position.side
     sign = -facts.position.sign
     ladder = chain.around.ladder
@@ -202,7 +204,9 @@ def _chain(facts: Facts, chain: Chain) -> Iterator[str]:
     said = f"of {side.value}s are forced nearer to the price{who}{estimated}"
     yield line("ahead of it", say_usd(chain.ahead_usd), said)
     where = "" if facts.mark_price == ladder.mark_price else f" from {ladder.mark_price:,.10g}"
-    yield line("reached by", percent(sign * chain.move_alone), f"the price alone{where}, without a chain")
+    yield line(
+        "reached by", percent(sign * chain.move_alone), f"the price alone{where}, without a chain"
+    )
     for one in chain.reaches:
         waves = f"{one.waves:,} wave{'' if one.waves == 1 else 's'}"
         said = f"{one.name}: a move, then {waves} forcing {say_usd(one.forced_usd)}"
@@ -242,7 +246,7 @@ def _step(step: ClosingStep, tick: float | None, coin: str) -> str:
     return said + (f", next look after {step.then_wait_s:g} s" if step.then_wait_s else "")
 
 
-def _unknown(facts: Facts, chain: Chain | None) -> Iterator[str]:
+def _unknown(facts: Facts, chain: "Chain | None") -> Iterator[str]:
     if facts.daily_volatility is None:
         yield "daily sigmas (--daily-volatility)"
     if facts.funding is None:
@@ -255,7 +259,7 @@ def _unknown(facts: Facts, chain: Chain | None) -> Iterator[str]:
         yield "the chain (--depth, or --daily-volume and --daily-volatility)"
 
 
-def _sources(facts: Facts, chain: Chain | None) -> Iterator[str]:
+def _sources(facts: Facts, chain: "Chain | None") -> Iterator[str]:
     rules, tiers = facts.market.rules, facts.market.tiers
     since = day_of(rules.valid_from_ns)
     dated = f" since {since}" if since else ""
