@@ -51,7 +51,7 @@ def ladder(*layers: Layer, mark: float = MARK, **more: Any) -> Ladder:
     return Ladder(mark_price=mark, layers=layers, **named)
 
 
-DENSE = [(99.0 - 0.1 * n, 4e6) for n in range(10)]
+DENSE = [(98.95 - 0.1 * n, 4e6) for n in range(10)]
 """Forty million dollars of longs within a percent, beginning a percent below 100."""
 
 

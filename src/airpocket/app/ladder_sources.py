@@ -120,7 +120,7 @@ def _opened(paths: Sequence[Path], wanted: Wanted) -> list[tuple[_Opened, Path]]
         if path.is_dir():
             raise SourceError(f"{path}: a folder is no source of a ladder, name its files")
         head = files.head(path, _HEAD_BYTES)
-        columns = _columns(path) if head.startswith(_PARQUET) else frozenset[str]()
+        columns = _columns(path, head)
         if open_loans.claims(columns):
             loans.append(path)
         elif columns == _PRICE_COLUMNS:
@@ -150,17 +150,20 @@ def _open(path: Path, head: bytes, wanted: Wanted) -> _Opened:
         raise SourceError(
             f"{path}: JSON that is no ladder, no clearinghouseState and no map of clusters"
         )
+    venue = None if "venue" in _columns(path, head) else wanted.venue
     return _Positions(
-        read_positions(
-            path, catalogue_of=register.catalogue_of, venue=wanted.venue, at_ns=wanted.at_ns
-        )
+        read_positions(path, catalogue_of=register.catalogue_of, venue=venue, at_ns=wanted.at_ns)
     )
 
 
 _PRICE_COLUMNS: Final = frozenset({"date", "symbol", "price_usd"})
 
 
-def _columns(path: Path) -> frozenset[str]:
+def _columns(path: Path, head: bytes) -> frozenset[str]:
+    """Name the columns of a table."""
+    if not head.startswith(_PARQUET):
+        first = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].decode("utf-8", "replace")
+        return frozenset(name.strip(' \r"') for name in first.split(","))
     import polars as pl
 
     try:

@@ -47,6 +47,8 @@ _FARTHEST: Final = 1.0  # of the mark: how far air-pockets are looked for
 _BPS_LEAST: Final = 10.0
 _BPS_MOST: Final = 200.0
 _LEVELS_LEAST: Final = 4
+_NEAR: Final = 0.02  # of the mid: where the usual gap of a book is looked at
+_GAPS: Final = 10
 _WIDTH_MOST: Final = 120
 _WIDTH_PIPED: Final = 110
 
@@ -193,7 +195,7 @@ def map_of(
     walk = walk_of(seen, book.factor)
     return buckets_of(
         ladder,
-        seen=replace(seen, assumed=(*seen.assumed, m_words(ladder))),
+        seen=replace(seen, assumed=(*seen.assumed, m_words(ladder, walk))),
         walk=walk,
         air_pockets=air_pockets_of(ladder, walk),
         within=within,
@@ -261,7 +263,7 @@ def air_pockets_of(ladder: Ladder, walk: BookWalk) -> dict[Side, tuple[AirPocket
 
     measured = ladder.has(Provenance.MEASURED)
     known = Provenance.MEASURED if measured else Provenance.ESTIMATED
-    width = bin_bps_of(ladder)
+    width = bin_bps_of(ladder, walk)
     found: dict[Side, tuple[AirPocket, ...]] = {}
     for side, curve in ((Side.LONG, walk.bids), (Side.SHORT, walk.asks)):
         levels = ladder.side(side, known)
@@ -273,31 +275,36 @@ def air_pockets_of(ladder: Ladder, walk: BookWalk) -> dict[Side, tuple[AirPocket
     return found
 
 
-def m_words(ladder: Ladder) -> str:
+def m_words(ladder: Ladder, walk: BookWalk | None = None) -> str:
     """Say over which stretches m is counted."""
-    width = bin_bps_of(ladder) / 100
+    width = bin_bps_of(ladder, walk) / 100
     return f"m is counted over stretches of {width:.3g} % of the price, as fine as the levels lie"
 
 
-def bin_bps_of(ladder: Ladder) -> float:
-    """Tell how wide the bins are in which m is counted: as fine as the ladder itself is.
+def bin_bps_of(ladder: Ladder, walk: BookWalk | None = None) -> float:
+    """Tell how wide the bins are in which m is counted: as fine as ladder and book themselves are.
 
     Levels of a published map are middles of bins; counted in narrower ones, all that lies spread
-    over a bin would be met at once, and each would look like an air-pocket.
+    over a bin would be met at once, and each would look like an air-pocket. In a book with wide
+    gaps any dollar moves the price by a gap; ten of them make a bin, or each would, too.
 
     Returns
     -------
     float
-        Basis points of the mark: the least distance between two levels of a side, from 10 to 200.
+        Basis points of the mark, from 10 to 200: the least distance between two levels of a side
+        of the ladder, or ten times the usual one in the book.
     """
     known = Provenance.MEASURED if ladder.has(Provenance.MEASURED) else Provenance.ESTIMATED
     sides = [ladder.side(side, known).price for side in Side]
-    if sum(price.size for price in sides) < _LEVELS_LEAST:
-        return _BPS_LEAST  # a few may lie apart by chance
-    apart = np.concatenate([np.abs(np.diff(price)) for price in sides])
+    apart = np.concatenate([np.abs(np.diff(price)) for price in sides]) / ladder.mark_price
     apart = apart[apart > 0]
-    least = float(apart.min()) / ladder.mark_price * 1e4 if apart.size else 0.0
-    return round(min(max(least, _BPS_LEAST), _BPS_MOST), 6)
+    is_told = sum(price.size for price in sides) >= _LEVELS_LEAST  # a few lie apart by chance
+    least = float(apart.min()) if apart.size and is_told else 0.0
+    for curve in () if walk is None else (walk.bids, walk.asks):
+        if curve is not None and not curve.is_interpolated:
+            near = curve.fall[curve.fall <= max(_NEAR, float(curve.fall[0]))]
+            least = max(least, _GAPS * float(np.median(np.diff(near, prepend=0.0))))
+    return round(min(max(1e4 * least, _BPS_LEAST), _BPS_MOST), 6)
 
 
 def _write(drawn: LadderMap, out: Path) -> None:

@@ -25,7 +25,7 @@ from airpocket.app.mapping import (
     wanted_of,
 )
 from airpocket.app.printing import console, json_line, show
-from airpocket.cascade.impact import Impact, SquareRoot
+from airpocket.cascade.impact import BookWalk, Impact, SquareRoot
 from airpocket.cascade.outcome import Cascade, Waterfall
 from airpocket.cascade.shock import Shock
 from airpocket.cascade.waterfall import Payers
@@ -200,7 +200,8 @@ def _settled(
             f"no {shock.side.value}s of {ladder.symbol} are known to wait {where} "
             f"{ladder.mark_price:,.8g}: this shock sets off nothing that the source holds"
         )
-    width = bin_bps_of(ladder)
+    walk = next((law for _, law in laws if isinstance(law, BookWalk)), None)
+    width = bin_bps_of(ladder, walk)
     is_loan = ladder.venue == "aave"
     paying = Payers(
         fund_usd=payers.fund_usd, fee_rate=payers.fee_rate, has_adl=not is_loan,
@@ -211,7 +212,7 @@ def _settled(
         assumed += layer.assumed if layer.provenance is known else ()
     if any(layer.provenance is not known for layer in ladder.layers):
         assumed.append("what is estimated is not settled together with what was measured")
-    assumed.append(m_words(ladder))
+    assumed.append(m_words(ladder, walk))
     assumed.append(_WALKED if seen is not None else _ROOT)
     if seen is not None and len(laws) > 1:
         assumed.append(_ROOT)
