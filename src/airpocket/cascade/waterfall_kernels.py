@@ -95,7 +95,7 @@ def _sold_at(  # noqa: C901, PLR0912 — one pass, without calls that take array
             while row > 0 and usd[row - 1] >= amount:
                 row -= 1
             left, low = (usd[row - 1], fall[row - 1]) if row > 0 else (0.0, 0.0)
-            if row == rows:
+            if row == rows or amount == 0.0:
                 at = low
             elif kind == 1.0:
                 at = low + (fall[row] - low) * (amount - left) / (usd[row] - left)
