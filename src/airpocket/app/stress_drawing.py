@@ -47,6 +47,7 @@ ROWS: Final = {
 """Figures of a comparison and what they are called."""
 
 _ALWAYS: Final = frozenset({"forced_usd", "bad_debt_usd", "adl_notional_usd", "last_price", "fall"})
+_FUND: Final = "fund_after_usd"  # shown where a fund is known, also if nothing is left of it
 _CELL: Final = 24
 _LABEL: Final = 26
 
@@ -199,7 +200,7 @@ def _side_by_side(found: "SideBySide") -> Iterator[str]:
         yield _row("", ["A", "B", "B less A"], dim=True)
         for row in both.rows:
             values = (row.first, row.second)
-            if row.key in _ALWAYS or any(values):
+            if row.key in _ALWAYS or any(values) or (row.key == _FUND and values != (None, None)):
                 told = [figure_words(row.key, value, first) for value in values]
                 told.append(_difference(row.key, row.difference, first))
                 yield _row(ROWS[row.key], told)
@@ -222,7 +223,7 @@ def figure_words(key: str, value: float | None, one: Cascade) -> str:
         return _move(value, one.side)
     if key == "waves":
         return f"{int(value) - 1:,}"
-    return say_usd(value) if value else "–"
+    return say_usd(value) if value or key == _FUND else "–"
 
 
 def _difference(key: str, value: float | None, one: Cascade) -> str:
