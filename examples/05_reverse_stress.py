@@ -18,16 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
+from airpocket.cascade.goals import EmptiesFund, Goal, ReachesPrice
 from airpocket.cascade.impact import SquareRoot
 from airpocket.cascade.prepared import prepare
-from airpocket.cascade.stress import (
-    EmptiesFund,
-    Goal,
-    ReachesPrice,
-    Stress,
-    frontier,
-    largest_depth_factor,
-)
+from airpocket.cascade.stress import Stress, frontier, largest_depth_factor
 from airpocket.cascade.sweep import settle_many, tabled
 from airpocket.leverage.ladder import Ladder
 from airpocket.leverage.position_book import read_positions

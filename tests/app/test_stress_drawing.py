@@ -4,20 +4,13 @@ import pytest
 from airpocket.app.stress_drawing import figure_words, lines_of, set_words, size_words
 from airpocket.app.stressing import Edge, Edges, SideBySide
 from airpocket.cascade.comparison import compare
+from airpocket.cascade.goals import EmptiesFund, Goal, ReachesPrice
 from airpocket.cascade.impact import BookWalk, Curve, SquareRoot
 from airpocket.cascade.parameters import ParameterSet
 from airpocket.cascade.partial import Partial
 from airpocket.cascade.prepared import prepare
 from airpocket.cascade.shock import Shock
-from airpocket.cascade.stress import (
-    EmptiesFund,
-    Goal,
-    Grows,
-    ReachesPrice,
-    Stress,
-    frontier,
-    largest_depth_factor,
-)
+from airpocket.cascade.stress import Grows, Stress, frontier, largest_depth_factor
 from airpocket.leverage.ladder import Ladder, Provenance
 from airpocket.leverage.tiers import table_of
 from airpocket.market.events import Side

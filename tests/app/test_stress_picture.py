@@ -4,7 +4,7 @@ import pytest
 
 from airpocket.app.stress_picture import draw_stress
 from airpocket.app.stressing import Edges, SideBySide
-from airpocket.cascade.stress import EmptiesFund, ReachesPrice
+from airpocket.cascade.goals import EmptiesFund, ReachesPrice
 from airpocket.errors import InputError
 from airpocket.market.events import Side
 from tests.app.test_stress_drawing import edges, side_by_side

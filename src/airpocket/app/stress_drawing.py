@@ -7,9 +7,10 @@ from airpocket.alerts.render import escape_terminal
 from airpocket.app.ladder_buckets import say_price
 from airpocket.app.ladder_words import layer_words, say_move, say_share, say_time, seen_words
 from airpocket.app.shock_drawing import axis_step, is_beyond, stop_words
+from airpocket.cascade.goals import EmptiesFund
 from airpocket.cascade.outcome import Cascade
 from airpocket.cascade.parameters import ParameterSet
-from airpocket.cascade.stress import EmptiesFund, Grows, LargestFactor, SmallestShock
+from airpocket.cascade.stress import Grows, LargestFactor, SmallestShock
 from airpocket.leverage.ladder import Ladder, Provenance
 from airpocket.market.events import Side
 from airpocket.units import say_usd

@@ -26,17 +26,15 @@ from airpocket.app.printing import console, json_line, show
 from airpocket.app.shocking import laws_of, shock_of
 from airpocket.app.stress_command import StressOptions
 from airpocket.cascade.comparison import Comparison, Held, compare
+from airpocket.cascade.goals import EmptiesFund, Goal, ReachesPrice
 from airpocket.cascade.impact import Impact
 from airpocket.cascade.outcome import Cascade
 from airpocket.cascade.parameters import ParameterSet, read_parameters
 from airpocket.cascade.prepared import prepare
 from airpocket.cascade.shock import Shock
 from airpocket.cascade.stress import (
-    EmptiesFund,
-    Goal,
     Grows,
     LargestFactor,
-    ReachesPrice,
     SmallestShock,
     Stress,
     frontier,

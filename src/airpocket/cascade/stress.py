@@ -9,11 +9,11 @@ finds the edge, and "no shock up to this one does" is an answer.
 import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Final, Protocol, final
+from typing import Final, final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
+from airpocket.cascade.goals import EmptiesFund, Goal, ReachesPrice
 from airpocket.cascade.impact import Impact
 from airpocket.cascade.outcome import Cascade, StopReason
 from airpocket.cascade.prepared import PreparedLadder
@@ -24,11 +24,8 @@ from airpocket.errors import InputError
 from airpocket.market.events import Side
 
 __all__ = [
-    "EmptiesFund",
-    "Goal",
     "Grows",
     "LargestFactor",
-    "ReachesPrice",
     "SmallestShock",
     "Stress",
     "frontier",
@@ -40,7 +37,6 @@ _MOVE_PRECISION: Final = 1e-7  # a thousandth of a basis point
 _ORDER_PRECISION: Final = 1e-6  # of the order; a cent is enough
 _CENT: Final = 0.01
 _FACTOR_PRECISION: Final = 1e-6  # of a depth factor, relative
-_ALL: Final = 1 - 1e-9  # of a fund: all of it, but for rounding
 
 
 class Grows(StrEnum):
@@ -48,58 +44,6 @@ class Grows(StrEnum):
 
     MOVE = "move"  # a move of the price, a fraction
     ORDER = "order"  # a market order in the book, dollars
-
-
-class Goal(Protocol):
-    """What a shock is to bring about."""
-
-    def met(self, cascade: Cascade) -> bool:
-        """Tell whether it did."""
-        ...
-
-    def payers(self, payers: Payers) -> Payers:
-        """Put what the goal is about among those who pay."""
-        ...
-
-
-@final
-class EmptiesFund(Struct, frozen=True):
-    """Losses beyond margin take all of an insurance fund of ``fund_usd``."""
-
-    fund_usd: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.fund_usd < 1e18:
-            raise InputError(f"a fund of {self.fund_usd!r} dollars: give a number above 0")
-
-    def met(self, cascade: Cascade) -> bool:
-        """Tell whether nothing is left of it."""
-        return cascade.waterfall.fund_paid_usd >= _ALL * self.fund_usd
-
-    def payers(self, payers: Payers) -> Payers:
-        """Let there be this fund."""
-        return replace(payers, fund_usd=self.fund_usd)
-
-
-@final
-class ReachesPrice(Struct, frozen=True):
-    """The price comes to ``price``, or beyond."""
-
-    price: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.price < 1e18:
-            raise InputError(f"a price of {self.price!r}: give a number above 0")
-
-    def met(self, cascade: Cascade) -> bool:
-        """Tell whether it came there."""
-        if cascade.side is Side.LONG:
-            return cascade.last_price <= self.price
-        return cascade.last_price >= self.price
-
-    def payers(self, payers: Payers) -> Payers:
-        """Leave who pays as it is."""
-        return payers
 
 
 @final
@@ -268,6 +212,7 @@ def smallest_shock(
     Examples
     --------
     >>> import numpy as np
+    >>> from airpocket.cascade.goals import ReachesPrice
     >>> from airpocket.cascade.impact import BookWalk, Curve
     >>> from airpocket.cascade.prepared import prepare
     >>> from airpocket.leverage.ladder import Forced, Ladder, Layer, Provenance, levels_of
