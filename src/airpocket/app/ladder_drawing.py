@@ -6,6 +6,7 @@ from typing import Final, final
 from airpocket.alerts.render import escape_terminal
 from airpocket.app.ladder_buckets import Bucket, LadderMap, MapSide, is_in_pocket, say_price
 from airpocket.app.ladder_words import (
+    POCKETS_TOLD,
     beyond_words,
     book_words,
     coverage_words,
@@ -56,9 +57,11 @@ def _pocket_lines(drawn: LadderMap) -> Iterator[str]:
     if drawn.depth is None:
         yield "[dim]no book beside it (--depth SOURCE): where air-pockets lie is not known[/]"
         return
-    for side, pocket in drawn.pockets:
+    for side, pocket in drawn.pockets[:POCKETS_TOLD]:
         told = escape_terminal(pocket_words(pocket, side, drawn.step))
         yield f"{_POCKET} [yellow]air-pocket[/] {told}"
+    if len(drawn.pockets) > POCKETS_TOLD:
+        yield f"and {len(drawn.pockets) - POCKETS_TOLD} more air-pockets, listed by --json"
     if not drawn.pockets:
         yield "no air-pocket: the book in sight holds what each stretch would force"
 

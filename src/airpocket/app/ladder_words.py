@@ -11,6 +11,7 @@ from airpocket.market.events import Side
 from airpocket.units import SECOND_NS, iso, say_usd
 
 __all__ = [
+    "POCKETS_TOLD",
     "beyond_words",
     "book_words",
     "coverage_words",
@@ -23,6 +24,9 @@ __all__ = [
     "title_words",
     "total_words",
 ]
+
+POCKETS_TOLD: Final = 5
+"""Air-pockets that are told in words; the rest is counted."""
 
 _ALL: Final = 0.995
 _STRAY: Final = 0.5

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from airpocket.alerts.render import escape_terminal
 from airpocket.app.ladder_buckets import say_price
-from airpocket.app.ladder_words import layer_words, pocket_words, say_move, say_time, seen_words
+from airpocket.app.ladder_words import (
+    POCKETS_TOLD,
+    layer_words,
+    pocket_words,
+    say_move,
+    say_time,
+    seen_words,
+)
 from airpocket.cascade.outcome import Cascade, StopReason, Wave
 from airpocket.leverage.ladder import Provenance
 from airpocket.market.events import Side
@@ -191,8 +198,10 @@ def _range(settled: "Settled") -> str:
     if any(is_beyond(other) for _, other in settled.cascades):
         ends[1] = "beyond the book in sight"
     if len(settled.cascades) == 1:
-        other = "--daily-volume and --daily-volatility" if settled.depth else "--depth SOURCE"
-        return f"one law only: [bold]{ends[1]}[/]; {other} gives the other"
+        other = "--depth SOURCE gives"
+        if settled.depth is not None:
+            other = "--daily-volume and --daily-volatility give"
+        return f"one law only: [bold]{ends[1]}[/]; {other} the other"
     return (
         f"range of the laws: [bold]{ends[0]} to {ends[1]}[/]; neither is a bound, the truth may "
         "lie outside"
@@ -214,9 +223,11 @@ def _chain(settled: "Settled", name: str, one: Cascade) -> Iterator[str]:
         if is_beyond(one):
             end = "the end of the book in sight"
         yield f"{'…':>6}  {left:,} more waves force {more} and end at {end}"
-    for pocket in one.air_pockets:
+    for pocket in one.air_pockets[:POCKETS_TOLD]:
         told = escape_terminal(pocket_words(pocket, one.side, step))
         yield f"  [yellow]air-pocket[/] {told}"
+    if len(one.air_pockets) > POCKETS_TOLD:
+        yield f"  and {len(one.air_pockets) - POCKETS_TOLD} more air-pockets, listed by --json"
 
 
 def _wave(one: Cascade, wave: Wave, step: float) -> str:

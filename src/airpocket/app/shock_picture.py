@@ -161,6 +161,8 @@ def _frame(axes: "Axes", side: Side, first: float) -> None:
         axes.spines[name].set_visible(False)
     what = "sells" if side is Side.LONG else "buys"
     axes.set_xlabel(f"forced {what} on the way", fontsize=11, color=INK)
+    if not axes.get_legend_handles_labels()[0]:
+        return  # nothing waits as far as is shown
     axes.legend(
         loc="lower left" if side is Side.LONG else "upper left", frameon=True, fontsize=10,
         labelcolor=DIM, facecolor=BACKGROUND, edgecolor="none",

@@ -6,6 +6,7 @@ from typing import Any, Final, final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airpocket.alerts.render import escape_terminal
 from airpocket.app.amounts import dollars_of, number_of, share_of
@@ -35,9 +36,10 @@ from airpocket.market.events import Side
 from airpocket.store.aside import aside
 from airpocket.units import iso
 
-__all__ = ["Settled", "laws_of", "payers_of", "run", "settled_json", "shock_of"]
+__all__ = ["Settled", "laws_of", "payers_of", "run", "settled_json", "settled_of", "shock_of"]
 
 _ENDINGS: Final = (".png", ".svg", ".json")
+_LENDING: Final = "aave"
 _Y_ENDS: Final = (0.5, 1.0)
 
 
@@ -106,7 +108,7 @@ def run(
     laws: list[tuple[str, Impact]] = []
     if seen is not None:
         laws.append(("book walk", walk_of(seen, beside.factor)))
-    settled = _settled(waits, seen, shock, [*laws, *roots], payers)
+    settled = settled_of(waits, seen, shock, [*laws, *roots], payers)
     if out is not None:
         _write(settled, out)
     if as_json:
@@ -182,13 +184,31 @@ def laws_of(asked: ShockOptions) -> list[tuple[str, Impact]]:
     ]
 
 
-def _settled(
+def settled_of(
     ladder: Ladder,
     seen: SeenDepth | None,
     shock: Shock,
     laws: Sequence[tuple[str, Impact]],
     payers: Payers,
 ) -> Settled:
+    """Settle a shock under all laws.
+
+    Parameters
+    ----------
+    ladder
+        What waits: what was measured is settled, or what was estimated if nothing was.
+    seen
+        The book that one of the laws walks.
+    shock, laws
+        What happens, and under which laws.
+    payers
+        Who stands behind the positions; lending has no winners that could be deleveraged.
+
+    Raises
+    ------
+    InputError
+        If nothing is known to wait on the side that is threatened.
+    """
     from airpocket.cascade.prepared import prepare
     from airpocket.cascade.settle import settle
 
@@ -202,11 +222,7 @@ def _settled(
         )
     walk = next((law for _, law in laws if isinstance(law, BookWalk)), None)
     width = bin_bps_of(ladder, walk)
-    is_loan = ladder.venue == "aave"
-    paying = Payers(
-        fund_usd=payers.fund_usd, fee_rate=payers.fee_rate, has_adl=not is_loan,
-        margin_left_to_fund=payers.margin_left_to_fund,
-    )  # fmt: skip
+    paying = replace(payers, has_adl=payers.has_adl and ladder.venue != _LENDING)
     assumed = [] if seen is None else [*seen.assumed]
     for layer in ladder.layers:
         assumed += layer.assumed if layer.provenance is known else ()
