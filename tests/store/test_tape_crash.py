@@ -112,8 +112,8 @@ def kill_many(killer: Killer, folder: Path, kills: int) -> tuple[int, int]:
         assert broken_promise(path, acknowledged) is None, f"kill {kill}"
         telling += acknowledged >= 0
         midway += path.with_name(path.name + "-wal").exists()
-    for path in folder.glob("*.tape"):  # and each can be written again
-        with TapeWriter(path) as writer:
+    for path in folder.glob("*.tape"):  # and each can be written again, even if none lived to begin
+        with TapeWriter(path, "crash") as writer:
             writer.append("okx", "0", None, content(writer.next_ordinal))
         assert broken_promise(path, 0) is None
     return telling, midway
