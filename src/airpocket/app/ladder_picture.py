@@ -47,7 +47,7 @@ _BOOK_SHARE: Final = 0.62  # of the longest bar: room for the book to the left
 _TEXT_LEAST: Final = 0.7  # of a whole bucket: a lower one has no room for text
 _LEFT: Final = 0.045
 _LINE: Final = 100
-_LINES: Final = 8
+_LINES: Final = 7
 _POCKETS: Final = 2
 _NOTES: Final = 4
 
