@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from airpocket.market.events import Depth, DepthBands
 from airpocket.market.instrument import Instrument, Kind
 from airpocket.market.liquidity import buy_cost_bps, sell_cost_bps
 from airpocket.units import SECOND_NS, ns_from_iso
+from airpocket.venues.hearing import INSTRUMENTS_STREAM
 from tests.app.made_books import (
     START_NS,
     band_rows,
@@ -136,6 +138,22 @@ class TestTapes:
         assert read_depth(tmp_path).mid == 102.0
         assert read_depth(tmp_path, at_ns=START_NS + 4 * SECOND_NS).mid == 100.0
         assert read_depth(tmp_path / "2026-03-02.tape").mid == 101.0
+
+    def test_an_instrument_that_the_tape_itself_lists(self, tmp_path: Path) -> None:
+        listed = Instrument(
+            venue="hyperliquid", raw_symbol="NEWCOIN", symbol="NEWCOIN/USDC:USDC",
+            kind=Kind.LINEAR, base="NEWCOIN", quote="USDC", settle="USDC",
+        )  # fmt: skip
+        frame = book_frame(*level_books(7.0), coin="NEWCOIN")
+        path = tape(
+            tmp_path / "2026-03-02.tape",
+            [
+                ("hyperliquid", INSTRUMENTS_STREAM, 0, msgspec.json.encode([listed])),
+                ("hyperliquid", "public#1", 1, frame),
+            ],
+        )
+        seen = read_depth(path)
+        assert (seen.mid, seen.instrument) == (7.0, listed)
 
 
 class TestBands:

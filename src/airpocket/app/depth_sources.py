@@ -2,25 +2,25 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from airpocket.app.printing import complain
-from airpocket.app.sources import gather
-from airpocket.app.tape_replay import tapes_of
 from airpocket.errors import InputError
 from airpocket.market.book import Book
 from airpocket.market.events import BookChange, Depth, DepthBands, Gap, event_ns
 from airpocket.market.instrument import Catalogue, Instrument, Kind
 from airpocket.market.quality import Finding, FindingCode
 from airpocket.market.source import Recording
-from airpocket.store.tape_folder import read_tapes
 from airpocket.units import SECOND_NS, iso, say_duration
 from airpocket.venues import register
 from airpocket.venues.books import BOOK_RULES, open_book
-from airpocket.venues.hearing import Hearing
+
+if TYPE_CHECKING:
+    from airpocket.venues.hearing import Hearing
+    from airpocket.venues.tape.archive import TapeRecording
 
 __all__ = ["AGE_MOST_NS", "SeenDepth", "coin_of", "laid_at", "read_depth"]
 
@@ -99,11 +99,15 @@ def read_depth(
         If it holds no depth, none of that coin, several to choose from, or no whole book at that
         time. The message says what it holds.
     """
+    from airpocket.app.sources import gather
+
     recordings, left_out = gather([path])
     for note in left_out:
         complain(note)
-    tapes = tapes_of(recordings)
+    tapes = _tapes(recordings)
     if tapes is not None:
+        from airpocket.venues.hearing import Hearing
+
         hearing = Hearing()
         heard = _of_tapes(hearing, [tape.path for tape in tapes], at_ns)
         followed = _follow(heard, at_ns)
@@ -116,6 +120,15 @@ def read_depth(
         raise InputError(f"{path}: no order book and no depth of any instrument is in it{when}")
     chosen = _chosen(followed, symbol, venue, path)
     return _seen(chosen, path, at_ns, catalogue_of)
+
+
+def _tapes(recordings: "list[Recording]") -> "list[TapeRecording] | None":
+    """Tell whether all are tapes of one recording; what plays them loads only then."""
+    if not recordings[0].label.kind.endswith(" tape"):
+        return None
+    from airpocket.app.tape_replay import tapes_of
+
+    return tapes_of(recordings)
 
 
 @final
@@ -181,9 +194,11 @@ def _of_recordings(
 
 
 def _of_tapes(
-    hearing: Hearing, paths: list[Path], at_ns: int | None
+    hearing: "Hearing", paths: list[Path], at_ns: int | None
 ) -> Iterator[tuple[str, _Said]]:
     """Give what tapes say of books, by the connection that it came over."""
+    from airpocket.store.tape_folder import read_tapes
+
     for frame in read_tapes(paths):
         if isinstance(frame, Gap):
             continue
