@@ -40,11 +40,8 @@ BANNED_MODULES = {"pickle", "cPickle", "marshal", "shelve", "joblib", "dill", "y
 LONG_FILES = {
     "detection/detector.py": 570,  # one state per scope, one place that decides
 }
-LONG_FUNCTIONS = {
-    "detection/kernels.py:flow_step": 140,  # one pass over the streams, split by comments
-    "detection/kernels.py:price_step": 75,
-    "market/book_kernels.py:replay_changes": 90,
-    "market/kernels.py:bin_ticks": 90,
+LONG_FUNCTIONS = {  # without their docstrings
+    "detection/kernels.py:flow_step": 104,  # one pass over the streams, split by comments
 }
 
 
@@ -256,7 +253,10 @@ def test_files_and_functions_are_short() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
                 name = f"{_name(path)}:{node.name}"
                 size = node.end_lineno - node.lineno + 1
-                if size > LONG_FUNCTIONS.get(name, 75):
+                if ast.get_docstring(node) is not None:
+                    said = node.body[0]
+                    size -= (said.end_lineno or said.lineno) - said.lineno + 1
+                if size > LONG_FUNCTIONS.get(name, 70):
                     long_functions[name] = size
     assert long_files == {}
     assert long_functions == {}

@@ -179,7 +179,8 @@ def _reach(
     named: tuple[str, Impact],
     away: float,
 ) -> Reach:
-    from airpocket.cascade.stress import Grows, ReachesPrice, Stress, smallest_shock
+    from airpocket.cascade.goals import ReachesPrice
+    from airpocket.cascade.stress import Grows, Stress, smallest_shock
 
     name, law = named
     side, first = ready.side, ready.first_price
