@@ -27,7 +27,7 @@ STOPS: Final = (
 )
 """What the codes of :attr:`SettledMany.stop` point into."""
 
-_BINS_LEAST, _BINS_MOST = 1 << 6, 1 << 20
+_BINS_LEAST, _BINS_MOST = 1 << 14, 1 << 20
 _BINS_A_LEVEL: Final = 2  # the next power of two above it
 _NEAR: Final = 0.95  # share of the levels that the bins cover; those beyond are in the last one
 
@@ -169,14 +169,26 @@ def settle_many(
     >>> found.fall.tolist(), found.forced_usd.tolist()
     ([0.01, 0.03], [0.0, 1000000.0])
     """
-    from airpocket.cascade.sweep_kernels import settle_scenarios  # noqa: PLC0415 — loads numba
-
     table = ladder if isinstance(ladder, SweepTable) else tabled(ladder)
     if rounds_most < 1:
         raise InputError(f"most rounds {rounds_most}: give 1 or more")
     begin, order, off_book, factor = _matched(moves, order_usd, absorbed, depth_factor)
     _refuse(table.side, begin, order, off_book, factor)
     curve = impact.curve(table.side, table.first_price)
+    return _settled(table, curve, np.abs(begin), order, 1.0 - off_book, factor, rounds_most)
+
+
+def _settled(
+    table: SweepTable,
+    curve: Curve,
+    begin: NDArray[np.float64],
+    order: NDArray[np.float64],
+    kept: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    rounds_most: int,
+) -> SettledMany:
+    from airpocket.cascade.sweep_kernels import settle_scenarios  # noqa: PLC0415 — loads numba
+
     usd_start, usd_per_unit = _binned(curve.usd)
     count = begin.size
     end, passed, waves = np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64)
@@ -190,9 +202,9 @@ def settle_many(
         curve.law,
         usd_start,
         usd_per_unit,
-        np.abs(begin),
+        begin,
         order,
-        1.0 - off_book,
+        kept,
         factor,
         table.farthest,
         rounds_most,
@@ -202,7 +214,7 @@ def settle_many(
         at_rest,
     )
     forced = table.ladder[passed, 1]
-    stop = _stops(table, curve, passed, (1.0 - off_book) * forced + order, factor, at_rest)
+    stop = _stops(table, curve, passed, kept * forced + order, factor, at_rest)
     return SettledMany(end, forced, waves + 1, stop)
 
 

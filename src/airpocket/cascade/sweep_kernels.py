@@ -124,6 +124,41 @@ def _take_rows(
 
 
 @numba.njit(cache=True, error_model="numpy")
+def _fill(
+    lane: NDArray[np.float64],
+    law: NDArray[np.float64],
+    usd_per_unit: float,
+    begin: float,
+    order: float,
+    kept: float,
+    factor: float,
+) -> None:
+    """Lay a scenario into a lane, before its shock."""
+    lane[_BEGIN], lane[_ORDER], lane[_KEPT], lane[_FACTOR] = begin, order, kept, factor
+    lane[_ROOT] = law[1] / math.sqrt(factor) if law[0] == 2.0 else usd_per_unit / factor
+    lane[_BELOW] = law[2] * factor
+    lane[_X], lane[_AMOUNT] = -1.0, order
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _move(
+    lanes: NDArray[np.float64],
+    rounds: NDArray[np.int64],
+    live: int,
+    most: float,
+    rounds_most: int,
+) -> None:
+    """Let each lane's price go where its impact brings it, if it may still."""
+    for i in range(live):
+        target = min(lanes[_BEGIN, i] + lanes[_IMPACT, i], most)
+        if target > lanes[_X, i] and rounds[i] < rounds_most:
+            lanes[_X, i] = target
+            rounds[i] += 1
+        elif rounds[i] == rounds_most:
+            rounds[i] += 1  # one that is not taken: a mark that it did not come to rest
+
+
+@numba.njit(cache=True, error_model="numpy")
 def settle_scenarios(
     ladder: NDArray[np.float64],
     start: NDArray[np.int32],
@@ -172,26 +207,14 @@ def settle_scenarios(
         while live < _LANES and following < begin.shape[0]:
             s = following
             scenario[live], level[live], rounds[live] = s, -1, -1
-            lanes[_BEGIN, live], lanes[_ORDER, live] = begin[s], order[s]
-            lanes[_KEPT, live], lanes[_FACTOR, live] = kept[s], factor[s]
-            lanes[_ROOT, live] = usd_per_unit / factor[s]
-            if is_root:
-                lanes[_ROOT, live] = law[1] / math.sqrt(factor[s])
-            lanes[_BELOW, live] = law[2] * factor[s]
-            lanes[_X, live], lanes[_AMOUNT, live] = -1.0, order[s]
+            _fill(lanes[:, live], law, usd_per_unit, begin[s], order[s], kept[s], factor[s])
             live += 1
             following += 1
         if is_root:
             _take_roots(lanes, live)
         else:
             _take_rows(lanes, live, usd, curve, law[0] == 1.0, usd_start)
-        for i in range(live):
-            target = min(lanes[_BEGIN, i] + lanes[_IMPACT, i], most)
-            if target > lanes[_X, i] and rounds[i] < rounds_most:
-                lanes[_X, i] = target
-                rounds[i] += 1
-            elif rounds[i] == rounds_most:
-                rounds[i] += 1  # one that is not taken: a mark that it did not come to rest
+        _move(lanes, rounds, live, most, rounds_most)
         _find_levels(lanes, live, ladder, start, per_unit, found, size)
         i = 0
         while i < live:
