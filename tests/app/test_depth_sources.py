@@ -218,6 +218,12 @@ class TestLaidAt:
             assert before is not None or instrument is COIN
             assert cost(laid.depth, usd, instrument) == pytest.approx(before, rel=1e-9)
 
+    def test_a_book_that_does_not_say_its_price_is_laid_and_said(self) -> None:
+        unsaid = SeenDepth(venue="x", symbol="X", source="x.csv", at_ns=None, mid=None)
+        laid = laid_at(unsaid, 50.0)
+        assert laid.mid == 50.0
+        assert "is not said" in laid.assumed[-1]
+
     def test_it_is_said(self) -> None:
         laid = laid_at(_shown(100.0), 50.0, by_shape=True)
         assert laid.mid == 50.0

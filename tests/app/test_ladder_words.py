@@ -9,6 +9,7 @@ from airpocket.app.ladder_words import (
     book_words,
     coverage_words,
     layer_words,
+    no_pocket_words,
     pocket_words,
     say_move,
     say_share,
@@ -105,3 +106,18 @@ def test_what_lies_beyond_is_said_of_each_provenance() -> None:
 def test_figures() -> None:
     assert (say_move(0.0), say_move(-0.5, 0), say_share(0.5, 0)) == ("0.0 %", "−50 %", "50 %")
     assert say_time(None) == "time not said"
+
+
+def test_where_no_book_is_seen_no_air_pocket_is_known() -> None:
+    side = Curve(np.array([1e6, 2e6]), np.array([0.01, 0.04]))
+
+    def told(walk: BookWalk) -> str:
+        return no_pocket_words(buckets_of(both_sides(), seen=SEEN, walk=walk))
+
+    assert told(BookWalk(side, side)).startswith("no air-pocket: the book in sight holds")
+    assert told(BookWalk(None, side)) == (
+        "no air-pocket that is known: the source has no book below the price"
+    )
+    assert told(BookWalk(None, None)) == (
+        "air-pockets not known: the source has no book below or above the price"
+    )

@@ -342,7 +342,10 @@ def laid_at(seen: SeenDepth, price: float, *, by_shape: bool = False) -> SeenDep
         If the mid is more than 1 % from the price and the shape was not asked for.
     """
     mid = seen.mid
-    if mid is None or mid == price:
+    if mid is None:
+        said = f"where the book stood is not said: its dollars by distance are laid around {price:,.6g}"
+        return replace(seen, mid=price, assumed=(*seen.assumed, said))
+    if mid == price:
         return seen
     beside = mid / price - 1
     if not by_shape:

@@ -10,6 +10,7 @@ from airpocket.app.ladder_words import (
     beyond_words,
     book_words,
     coverage_words,
+    no_pocket_words,
     pocket_words,
     say_move,
     title_words,
@@ -63,7 +64,7 @@ def _pocket_lines(drawn: LadderMap) -> Iterator[str]:
     if len(drawn.pockets) > POCKETS_TOLD:
         yield f"and {len(drawn.pockets) - POCKETS_TOLD} more air-pockets, listed by --json"
     if not drawn.pockets:
-        yield "no air-pocket: the book in sight holds what each stretch would force"
+        yield escape_terminal(no_pocket_words(drawn))
 
 
 @final

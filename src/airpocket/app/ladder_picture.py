@@ -9,6 +9,7 @@ from airpocket.app.ladder_words import (
     beyond_words,
     book_words,
     coverage_words,
+    no_pocket_words,
     say_move,
     say_time,
     total_words,
@@ -92,7 +93,7 @@ def _pocket_words(drawn: LadderMap) -> str:
         return "air-pockets not known: no book is beside the ladder"
     found = [(-1 if side is Side.LONG else 1, pocket) for side, pocket in drawn.pockets]
     if not found:
-        return "no air-pocket: the book in sight holds what is forced"
+        return no_pocket_words(drawn)
     told = ", ".join(
         f"{say_move(sign * one.trigger)} {_end(sign, one)}" for sign, one in found[:_POCKETS]
     )

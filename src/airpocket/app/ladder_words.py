@@ -16,6 +16,7 @@ __all__ = [
     "book_words",
     "coverage_words",
     "layer_words",
+    "no_pocket_words",
     "pocket_words",
     "say_move",
     "say_share",
@@ -150,6 +151,17 @@ def pocket_words(pocket: AirPocket, side: Side, step: float) -> str:
         f"{begin} to {end} ({begins} to {ends}): each forced dollar moves the book in sight to "
         f"where more than one waits, m up to {pocket.m_most:.3g}"
     )
+
+
+def no_pocket_words(drawn: LadderMap) -> str:
+    """Say that no air-pocket was found, and where none could be."""
+    sides = ((drawn.longs, "below"), (drawn.shorts, "above"))
+    unseen = [where for side, where in sides if side.buckets and side.book_ends is None]
+    if not unseen:
+        return "no air-pocket: the book in sight holds what each stretch would force"
+    if len(unseen) == sum(bool(side.buckets) for side, _ in sides):
+        return f"air-pockets not known: the source has no book {' or '.join(unseen)} the price"
+    return f"no air-pocket that is known: the source has no book {unseen[0]} the price"
 
 
 def beyond_words(drawn: LadderMap, side: MapSide) -> str | None:
