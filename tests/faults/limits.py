@@ -37,8 +37,8 @@ def _one_coin(venue: str) -> Mapping[str, Any]:
 async def _hundred_a_second(whole: Watch, venue: FakeVenue) -> None:
     if venue.name != "binance":  # that one does so by itself
         venue.faults.throttle(1.0)
-    # After 200 s the detector's own baseline is so uncertain that with a part shown half of the seeds
-    # (binance) or all (okx) were missed; after 900 s all of them are told within 7 s.
+    # After 200 s the detector's own baseline is so uncertain that with a part shown nearly half of
+    # the runs were missed; after 900 s all of them are told within 7 s.
     await asyncio.sleep(900)
     whole.note("cascade")
     whole.rig.world.cascade(0.0, count=1_500, seconds=15.0, usd=250e6)
