@@ -58,6 +58,27 @@ def test_any_factor_is_the_thinned_law_but_for_the_last_digit(
     assert found.forced_usd[0] == pytest.approx(alone.forced_usd, rel=1e-12)
 
 
+@given(LEVELS, SIDES, LAWS, st.floats(0.001, 0.5), st.sampled_from([1e-5, 1e-3, 0.02]))
+@settings(deadline=None, max_examples=60)
+def test_levels_put_together_end_between_the_shock_and_one_larger_by_a_bin(
+    levels: list[tuple[float, float]], side: Side, law: Impact, move: float, width: float
+) -> None:
+    ready = prepare(ladder_at([row[0] for row in levels], [row[1] for row in levels], side), side)
+    sign = -1.0 if side is Side.LONG else 1.0
+    together = settle_many(tabled(ready, width), law, sign * move).fall[0]
+    exact = settle_many(ready, law, sign * np.array([move, move + width * (1 + 1e-9)])).fall
+    assert exact[0] <= together
+    # A price that is at its farthest stays there, whatever is taken off the shock.
+    assert together <= exact[1] - width + 1e-9 or exact[1] == ready.farthest
+
+
+@pytest.mark.parametrize("width", [-1e-5, 1.0, math.nan])
+def test_a_width_that_is_none_is_refused(width: float) -> None:
+    ready = prepare(ladder_at([0.01], [1e6], Side.LONG), Side.LONG)
+    with pytest.raises(InputError, match="of the price: give 0 or a small fraction"):
+        tabled(ready, width)
+
+
 def _batched(
     distance: NDArray[np.float64], forced: NDArray[np.float64], law: SquareRoot,
     moves: NDArray[np.float64],

@@ -86,15 +86,29 @@ class SettledMany(Struct, frozen=True, eq=False):
         return STOPS[int(self.stop[at])]
 
 
-def tabled(prepared: PreparedLadder) -> SweepTable:
-    """Lay a prepared ladder out for many shocks: once, some 20 ns a level.
+def tabled(prepared: PreparedLadder, width: float = 0.0) -> SweepTable:
+    """Lay a prepared ladder out for many shocks: once, some 30 ns a level.
 
     Parameters
     ----------
     prepared
         Of :func:`airpocket.cascade.prepared.prepare`.
+    width
+        0: each level stays where it is. Above: levels are put together at the near edge of bins so
+        wide (1e-5 is a tenth of a basis point), which is faster where a million levels have a
+        price each. Each is then met up to ``width`` too early, so that a shock of x0 ends no nearer
+        than it would, and no farther than a shock of x0 + width would, less width.
+
+    Raises
+    ------
+    InputError
+        If the width is negative, or 1 or more.
     """
+    if not 0 <= width < 1:
+        raise InputError(f"bins of {width!r} of the price: give 0 or a small fraction, as 1e-5")
     distance, forced = prepared.distance, prepared.cumulative_usd
+    if width > 0:
+        distance = np.minimum(np.floor(distance / width) * width, distance)
     last = np.flatnonzero(np.append(distance[1:] != distance[:-1], [True] * (distance.size > 0)))
     ladder = np.empty((last.size + 1, 2))
     ladder[:-1, 0], ladder[-1, 0] = distance[last], np.inf
