@@ -343,7 +343,8 @@ def laid_at(seen: SeenDepth, price: float, *, by_shape: bool = False) -> SeenDep
     """
     mid = seen.mid
     if mid is None:
-        said = f"where the book stood is not said: its dollars by distance are laid around {price:,.6g}"
+        said = "where the book stood is not said: its dollars by distance are laid around "
+        said += f"{price:,.6g}"
         return replace(seen, mid=price, assumed=(*seen.assumed, said))
     if mid == price:
         return seen
