@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airpocket.cascade.fold_kernels import sweep
 from airpocket.cascade.impact import Curve, SquareRoot
 from airpocket.market.events import Side
-from tests.cascade.plain import CASES, Case, columns, plain
+from tests.cascade.plain import CASES, Case, by_ticks, columns
 
 
 def _swept(
@@ -48,7 +48,7 @@ def test_jumps_of_a_move_are_those_that_settling_shows(case: Case, least: int) -
         0,
         case.order,
     )
-    ends = [plain(fine._replace(move=move)).fall for move in range(2 * 62)]
+    ends = [by_ticks(fine._replace(move=move)).fall for move in range(2 * 62)]
     jumps = [
         [shock, (ends[2 * shock - 1] + 1) / 2, ends[2 * shock] / 2]
         for shock in range(1, 62)
@@ -60,7 +60,7 @@ def test_jumps_of_a_move_are_those_that_settling_shows(case: Case, least: int) -
 @settings(max_examples=25, database=None)
 @given(CASES, st.integers(1, 5))
 def test_jumps_of_an_order_are_those_that_settling_shows(case: Case, least: int) -> None:
-    ends = [plain(case._replace(order=lots)).fall for lots in range(130)]
+    ends = [by_ticks(case._replace(order=lots)).fall for lots in range(130)]
     found = [row for row in _swept(case, float(least), by_order=True) if row[0] < 129]
     for lots, before, beyond in found:
         assert ends[int(lots)] <= before <= beyond - least
@@ -87,7 +87,7 @@ def _ladder(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("by_order", [False, True])
-@pytest.mark.parametrize("law", ["steps", "lines", "root"])
+@pytest.mark.parametrize("law", ["steps", "many steps", "lines", "root"])
 @pytest.mark.parametrize("seed", range(4))
 def test_blocks_find_what_going_level_by_level_finds(seed: int, law: str, by_order: bool) -> None:  # noqa: FBT001
     distance, net = _ladder(seed, 30_000)
@@ -95,8 +95,9 @@ def test_blocks_find_what_going_level_by_level_finds(seed: int, law: str, by_ord
         root = SquareRoot(daily_volatility=0.2, daily_volume_usd=float(net[-1]) / (1 + seed))
         curve = root.curve(Side.LONG, 1.0)
     else:
-        depth = np.linspace(0, float(net[-1]) * (0.4 + 0.4 * seed), 700)[1:]
-        curve = Curve(depth, np.linspace(0, 0.6, 700)[1:], is_interpolated=law == "lines")
+        rows = 3_000 if law == "many steps" else 700
+        depth = np.linspace(0, float(net[-1]) * (0.4 + 0.4 * seed), rows)[1:]
+        curve = Curve(depth, np.linspace(0, 0.6, rows)[1:], is_interpolated=law == "lines")
     found = np.empty((2, 300, 3))
     counts = [
         sweep(

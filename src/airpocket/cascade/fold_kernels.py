@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["sweep", "turn"]
 
 _BLOCK_LEAST, _BLOCK_MOST = 256, 8192  # levels that a sweep bounds at once
+_ROWS_FEW = 1024  # a table of so many is gone through row by row
 
 _Column: TypeAlias = NDArray[np.float64]
 _Number: TypeAlias = Any  # numpy's, or Python's
@@ -160,6 +161,92 @@ def _scan(
 
 
 @numba.njit(cache=True)
+def _scan_rows(
+    distance: _Column,
+    net: _Column,
+    usd: _Column,
+    fall: _Column,
+    law: _Column,
+    kept: float,
+    begin: float,
+    order: float,
+    by_order: bool,  # noqa: FBT001
+    least_jump: float,
+    state: _State,
+    until: int,
+    folds: _Column,
+    found: int,
+) -> tuple[_State, int]:
+    """Do as ``_scan`` where ``net`` rises and the table has steps, a row of it at a time.
+
+    For a move, g rises along the levels that leave the book at one row: the last is highest. For an
+    order, it falls along those that one row reaches: the first is.
+    """
+    level, here, record, last = state
+    rows = usd.shape[0]
+    while level < until:
+        stop, at, top = until, level, math.inf
+        if by_order:
+            row = np.searchsorted(fall, distance[level] - begin)
+            if row < rows:
+                stop = level + np.searchsorted(distance[level:until], begin + fall[row], "right")
+                stop = max(stop, level + 1)
+                top = float((usd[row - 1] if row > 0 else 0.0) - kept * net[level])
+        else:
+            amount = kept * net[level] + order
+            row = np.searchsorted(usd, amount)
+            if row < rows:
+                most = usd[row] if amount > 0.0 else 0.0  # nothing sold is a row of its own
+                stop = level + np.searchsorted(net[level:until], (most - order) / kept, "right")
+                stop = max(stop, level + 1)
+                while stop > level + 1 and kept * net[stop - 1] + order > most:
+                    stop -= 1  # rounding
+            at = stop - 1
+            top = float(distance[at] - (fall[min(row, rows - 1)] if amount > 0.0 else 0.0))
+        end = float(distance[at])
+        if end > here and top > record:
+            if end - last >= least_jump:
+                found = _note(
+                    kept * net[at], here, record, last, usd, fall, law, begin, order, by_order,
+                    least_jump, folds, found,
+                )  # fmt: skip
+            record, last = top, end
+        level = stop
+        here = max(here, float(distance[level - 1]))
+    return _State(level, here, record, last), found
+
+
+@numba.njit(cache=True)
+def _look(
+    distance: _Column,
+    net: _Column,
+    usd: _Column,
+    fall: _Column,
+    law: _Column,
+    kept: float,
+    begin: float,
+    order: float,
+    by_order: bool,  # noqa: FBT001
+    by_rows: bool,  # noqa: FBT001
+    least_jump: float,
+    state: _State,
+    until: int,
+    folds: _Column,
+    found: int,
+) -> tuple[_State, int]:
+    """Sweep from a state to a level, by rows of the table or level by level."""
+    if by_rows:
+        return _scan_rows(
+            distance, net, usd, fall, law, kept, begin, order, by_order, least_jump, state, until,
+            folds, found,
+        )  # fmt: skip
+    return _scan(
+        distance, net, usd, fall, law, kept, begin, order, by_order, least_jump, state, until,
+        folds, found,
+    )  # fmt: skip
+
+
+@numba.njit(cache=True)
 def _note(
     forced: _Number,
     here: float,
@@ -277,6 +364,9 @@ def sweep(
     at: _Number = np.searchsorted(distance, here, side="right")
     state, found = _State(at, here, 0.0, math.nan), 0
     high, back, size = 0.0, math.nan, 1024
+    by_rows = is_rising and law[0] == 0.0
+    if by_rows and usd.shape[0] <= _ROWS_FEW:
+        at = count  # no more to look at than there are rows
     while at < count:
         end = min(at + size, count)
         while end < count and distance[end] == distance[end - 1]:
@@ -300,14 +390,14 @@ def sweep(
                 state = _State(end, far, state.record, state.last)
                 at = end
                 continue
-        state, found = _scan(
-            distance, net, usd, fall, law, kept, begin, order, by_order, least_jump, state,
-            at if state.level < at else end, folds, found,
+        state, found = _look(
+            distance, net, usd, fall, law, kept, begin, order, by_order, by_rows, least_jump,
+            state, at if state.level < at else end, folds, found,
         )  # fmt: skip
         high, back, at = state.record, state.last, state.level
-    state, found = _scan(
-        distance, net, usd, fall, law, kept, begin, order, by_order, least_jump, state, count,
-        folds, found,
+    state, found = _look(
+        distance, net, usd, fall, law, kept, begin, order, by_order, by_rows, least_jump, state,
+        count, folds, found,
     )  # fmt: skip
     forced = kept * net[count]
     _low, top = _bounds(most, forced, forced, usd, fall, law, begin, order, by_order)

@@ -73,14 +73,18 @@ def pockets_among(
 ) -> tuple[AirPocket, ...]:
     """Find the stretches with m ≥ 1 among bins of ``width`` that begin at the first price."""
     inside = np.concatenate(([0], gain >= 1.0, [0]))
-    edges = np.flatnonzero(np.diff(inside)).reshape(-1, 2).tolist()
+    edges = np.flatnonzero(np.diff(inside))
+    if not edges.size:
+        return ()
+    most = np.maximum.reduceat(np.append(gain, 0.0), edges)[::2].tolist()  # of every other stretch
+    begins, ends = (edges[::2] * width).tolist(), (edges[1::2] * width).tolist()
     return tuple(
         AirPocket(
-            trigger_price=ready.price_at(begin * width),
-            exhaustion_price=ready.price_at(end * width),
-            trigger=begin * width,
-            exhaustion=end * width,
-            m_most=float(gain[begin:end].max()),
+            trigger_price=ready.price_at(begin),
+            exhaustion_price=ready.price_at(end),
+            trigger=begin,
+            exhaustion=end,
+            m_most=m,
         )
-        for begin, end in edges
+        for begin, end, m in zip(begins, ends, most, strict=True)
     )

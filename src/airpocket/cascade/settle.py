@@ -228,14 +228,19 @@ def _waves(ready: PreparedLadder, rest: _Rest) -> tuple[Wave, ...]:
     """Tell the first waves; those that there was no room for are in the totals only."""
     shown = min(rest.waves + 1, _WAVES_SHOWN)
     passed, falls = rest.passed[:shown], rest.ends[:shown].tolist()
-    usd = np.diff(ready.cumulative_usd[passed], prepend=0.0).tolist()
-    qty = np.diff(ready.cumulative_qty[passed], prepend=0.0).tolist()
+    usd = _steps(ready.cumulative_usd[passed].tolist())
+    qty = _steps(ready.cumulative_qty[passed].tolist())
     counts: list[int | None] = [None] * shown
     if ready.cumulative_count is not None:
-        counts = np.diff(ready.cumulative_count[passed], prepend=0).tolist()
+        counts = [int(step) for step in _steps(ready.cumulative_count[passed].tolist())]
     prices = [ready.first_price, *map(ready.price_at, falls)]
     rows = zip(range(shown), prices[:-1], prices[1:], falls, usd, qty, counts, strict=True)
     return tuple(Wave(*row) for row in rows)
+
+
+def _steps(sums: list[float]) -> list[float]:
+    """Take sums apart again."""
+    return [now - before for before, now in zip([0, *sums], sums, strict=False)]
 
 
 def _supply(ready: PreparedLadder, shock: Shock, rest: _Rest) -> float:

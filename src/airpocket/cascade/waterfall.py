@@ -99,9 +99,9 @@ def pour_losses(
     borne = pour(
         Forced(
             ready.distance[:passed],
-            np.array(levels.notional_usd[:passed]),
-            np.array(levels.qty_base[:passed]),
-            np.array(levels.bankruptcy_price[:passed]),
+            np.require(levels.notional_usd[:passed], np.float64, ["C", "W"]),
+            np.require(levels.qty_base[:passed], np.float64, ["C", "W"]),
+            np.require(levels.bankruptcy_price[:passed], np.float64, ["C", "W"]),
         ),
         waiting.buy_fall,
         waiting.buy_usd,

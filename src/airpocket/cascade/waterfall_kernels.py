@@ -44,15 +44,6 @@ class Borne(NamedTuple):
 
 
 @numba.njit(cache=True)
-def _area_of_root(amount: float, coefficient: float, below: float) -> float:
-    """Integrate the root from 0 to an amount."""
-    if amount < below:
-        return float(coefficient * amount * amount / (2.0 * math.sqrt(below)))
-    # 1/2 of the line's triangle and 2/3 of the root beyond it.
-    return float(coefficient * (2.0 * amount**1.5 / 3.0 - below**1.5 / 6.0))
-
-
-@numba.njit(cache=True)
 def _sold_at(  # noqa: C901, PLR0912 — one pass, without calls that take arrays
     levels: Forced,
     buy_fall: _Column,
@@ -77,6 +68,8 @@ def _sold_at(  # noqa: C901, PLR0912 — one pass, without calls that take array
         left, low = (usd[j - 1], fall[j - 1]) if j > 0 else (0.0, 0.0)
         mean = (low + fall[j]) / 2.0 if kind == 1.0 else fall[j]
         areas[j + 1] = areas[j] + (usd[j] - left) * mean
+    line = math.sqrt(law[2])
+    corner = law[1] * line * law[2] / 6.0
     sold = np.empty(distance.shape[0])
     row, step, supply = 0, 0, order
     area_before, amount_before = 0.0, 0.0
@@ -87,8 +80,9 @@ def _sold_at(  # noqa: C901, PLR0912 — one pass, without calls that take array
                 step += 1
         amount = max(supply - (buy_usd[step - 1] if step > 0 else 0.0), 0.0)
         if kind == 2.0:
-            at = law[1] * math.sqrt(amount)
-            area = _area_of_root(amount, law[1], law[2])
+            at = law[1] * (math.sqrt(amount) if amount >= law[2] else amount / line)
+            # Half of the line's triangle; beyond it two thirds of the root.
+            area = at * amount / 2.0 if amount < law[2] else at * amount / 1.5 - corner
         else:
             while row < rows and usd[row] < amount:
                 row += 1
