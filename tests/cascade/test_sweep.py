@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from airpocket.cascade.impact import Impact, SquareRoot
@@ -123,6 +124,22 @@ def test_a_long_ladder_with_far_levels_is_equal_to_the_last_bit(spread: float) -
     for at in range(0, 500, 25):
         alone = settle(ready, law, Shock(side=side, move=sign * moves[at]))
         assert (found.fall[at], found.forced_usd[at]) == (alone.fall, alone.forced_usd)
+
+
+def test_a_level_that_is_met_one_too_late_would_be_seen() -> None:
+    """A planted bug: the dollars of a level count only at the next one."""
+    draws = np.random.default_rng(5)
+    falls, usd = np.sort(draws.uniform(0.005, 0.3, 200)), draws.lognormal(14, 1, 200)
+    ready = prepare(ladder_at(falls.tolist(), usd.tolist(), Side.LONG), Side.LONG)
+    law = SquareRoot(daily_volatility=0.05, daily_volume_usd=1e9)
+    moves = np.linspace(0.01, 0.2, 50)
+    table = tabled(ready)
+    late = table.ladder.copy()
+    late[1:, 1] = table.ladder[:-1, 1]
+    right = settle_many(table, law, -moves)
+    wrong = settle_many(replace(table, ladder=late), law, -moves)
+    assert (right.fall >= wrong.fall).all()
+    assert (right.forced_usd > wrong.forced_usd).all()
 
 
 def test_all_stop_reasons_and_the_most_rounds() -> None:
