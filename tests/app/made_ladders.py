@@ -47,7 +47,11 @@ def layer(
 
 def ladder(*layers: Layer, mark: float = MARK, **more: Any) -> Ladder:
     """Make a ladder around 100."""
-    named = {"venue": "hyperliquid", "symbol": "BTC/USDC:USDC", "at_ns": AT_NS} | more
+    named: dict[str, Any] = {
+        "venue": "hyperliquid",
+        "symbol": "BTC/USDC:USDC",
+        "at_ns": AT_NS,
+    } | more
     return Ladder(mark_price=mark, layers=layers, **named)
 
 

@@ -10,8 +10,8 @@ from airpocket.errors import InputError, SourceError
 from airpocket.market.events import Depth, DepthBands
 from airpocket.market.instrument import Instrument, Kind
 from airpocket.market.liquidity import buy_cost_bps, sell_cost_bps
+from airpocket.market.stream import INSTRUMENTS_STREAM
 from airpocket.units import SECOND_NS, ns_from_iso
-from airpocket.venues.hearing import INSTRUMENTS_STREAM
 from tests.app.made_books import (
     START_NS,
     band_rows,

@@ -24,8 +24,8 @@ SEEN = SeenDepth(venue="x", symbol="X", source="x.raw", at_ns=None, mid=100.0, a
 
 
 def _walk(usd: float = 1e6, step: float = 0.001, count: int = 50) -> BookWalk:
-    fall = np.arange(1, count + 1) * step
-    side = Curve(np.arange(1, count + 1) * usd, fall)
+    steps = np.arange(1.0, count + 1.0, dtype=np.float64)
+    side = Curve(np.multiply(steps, usd), np.multiply(steps, step))
     return BookWalk(side, side, 100.0)
 
 

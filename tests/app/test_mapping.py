@@ -36,7 +36,8 @@ from tests.app.made_ladders import (
 
 
 def _walk(usd: float = 1e4, step: float = 1e-5, count: int = 40_000) -> BookWalk:
-    side = Curve(np.arange(1, count + 1) * usd, np.arange(1, count + 1) * step)
+    steps = np.arange(1.0, count + 1.0, dtype=np.float64)
+    side = Curve(np.multiply(steps, usd), np.multiply(steps, step))
     return BookWalk(side, side, 100.0)
 
 

@@ -7,7 +7,7 @@ from airpocket.app.depth_sources import SeenDepth
 from airpocket.app.ladder_commands import ShockOptions
 from airpocket.app.shock_drawing import axis_step, is_beyond, lines_of, shock_words, stop_words
 from airpocket.app.shocking import Settled, payers_of, settled_of
-from airpocket.cascade.impact import BookWalk, Curve, SquareRoot
+from airpocket.cascade.impact import BookWalk, Curve, Impact, SquareRoot
 from airpocket.cascade.outcome import StopReason
 from airpocket.cascade.shock import Shock
 from airpocket.leverage.ladder import Ladder, Provenance
@@ -21,14 +21,15 @@ ROOTS = [
 
 
 def _walk(count: int, usd: float = 1e4) -> BookWalk:
-    side = Curve(np.arange(1, count + 1) * usd, np.arange(1, count + 1) * 1e-5)
+    steps = np.arange(1.0, count + 1.0, dtype=np.float64)
+    side = Curve(np.multiply(steps, usd), np.multiply(steps, 1e-5))
     return BookWalk(side, side, 100.0)
 
 
 def settled(
     shock: Shock, *, made: Ladder | None = None, count: int = 40_000, roots: bool = True
 ) -> Settled:
-    laws = [("book walk", _walk(count)), *(ROOTS if roots else [])]
+    laws: list[tuple[str, Impact]] = [("book walk", _walk(count)), *(ROOTS if roots else [])]
     made = ladder(layer(DENSE)) if made is None else made
     return settled_of(made, SEEN, shock, laws, payers_of(ShockOptions(fund="1M", fee="1%")))
 

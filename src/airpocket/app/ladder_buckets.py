@@ -1,6 +1,7 @@
 """A ladder and a book on one price axis: dollars in buckets of a round width, both sides."""
 
 import math
+from collections.abc import Mapping
 from typing import Final, final
 
 import numpy as np
@@ -130,7 +131,7 @@ def buckets_of(
     *,
     seen: SeenDepth | None = None,
     walk: BookWalk | None = None,
-    air_pockets: dict[Side, tuple[AirPocket, ...]] | None = None,
+    air_pockets: Mapping[Side, tuple[AirPocket, ...]] | None = None,
     within: float | None = None,
     rows: int = _ROWS,
 ) -> LadderMap:
