@@ -183,21 +183,29 @@ def _scan_rows(
     order, it falls along those that one row reaches: the first is.
     """
     level, here, record, last = state
-    rows = usd.shape[0]
+    rows, hop = usd.shape[0], 64
+    row: _Number = np.searchsorted(usd, kept * net[level] + order)
+    if by_order and level < until:
+        row = np.searchsorted(fall, distance[level] - begin)
     while level < until:
         stop, at, top = until, level, math.inf
+        near = min(level + 2 * hop, until)  # where the row ends is mostly as far as the last one
         if by_order:
-            row = np.searchsorted(fall, distance[level] - begin)
+            while row < rows and fall[row] < distance[level] - begin:
+                row += 1
             if row < rows:
-                stop = level + np.searchsorted(distance[level:until], begin + fall[row], "right")
+                near = near if distance[near - 1] > begin + fall[row] else until
+                stop = level + np.searchsorted(distance[level:near], begin + fall[row], "right")
                 stop = max(stop, level + 1)
                 top = float((usd[row - 1] if row > 0 else 0.0) - kept * net[level])
         else:
             amount = kept * net[level] + order
-            row = np.searchsorted(usd, amount)
+            while row < rows and usd[row] < amount:
+                row += 1
             if row < rows:
                 most = usd[row] if amount > 0.0 else 0.0  # nothing sold is a row of its own
-                stop = level + np.searchsorted(net[level:until], (most - order) / kept, "right")
+                near = near if kept * net[near - 1] + order > most else until
+                stop = level + np.searchsorted(net[level:near], (most - order) / kept, "right")
                 stop = max(stop, level + 1)
                 while stop > level + 1 and kept * net[stop - 1] + order > most:
                     stop -= 1  # rounding
@@ -211,7 +219,7 @@ def _scan_rows(
                     least_jump, folds, found,
                 )  # fmt: skip
             record, last = top, end
-        level = stop
+        level, hop = stop, stop - level
         here = max(here, float(distance[level - 1]))
     return _State(level, here, record, last), found
 

@@ -1,6 +1,7 @@
 """How much forced orders feed themselves along a path, and the stretches where it is all of it."""
 
 import math
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,14 +78,8 @@ def pockets_among(
     if not edges.size:
         return ()
     most = np.maximum.reduceat(np.append(gain, 0.0), edges)[::2].tolist()  # of every other stretch
-    begins, ends = (edges[::2] * width).tolist(), (edges[1::2] * width).tolist()
-    return tuple(
-        AirPocket(
-            trigger_price=ready.price_at(begin),
-            exhaustion_price=ready.price_at(end),
-            trigger=begin,
-            exhaustion=end,
-            m_most=m,
-        )
-        for begin, end, m in zip(begins, ends, most, strict=True)
-    )
+    places = edges.astype(np.float64) * width
+    prices = ready.prices_at(places).tolist()
+    falls = places.tolist()
+    rows = zip(prices[::2], prices[1::2], falls[::2], falls[1::2], most, strict=True)
+    return tuple(starmap(AirPocket, rows))

@@ -57,6 +57,11 @@ class PreparedLadder(Struct, frozen=True, kw_only=True, eq=False):
         """Give the price that lies so far in the losing direction."""
         return self.first_price * (1.0 - fall if self.side is Side.LONG else 1.0 + fall)
 
+    def prices_at(self, falls: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the prices that lie so far in the losing direction."""
+        sign = 1.0 if self.side is Side.LONG else -1.0
+        return self.first_price * (1.0 - sign * falls)
+
 
 def prepare(
     ladder: Ladder, side: Side, provenance: Provenance = Provenance.MEASURED

@@ -12,6 +12,7 @@ the losing direction, so shorts are settled by the same code as longs.
 
 import math
 from collections.abc import Iterable
+from itertools import starmap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -233,9 +234,9 @@ def _waves(ready: PreparedLadder, rest: _Rest) -> tuple[Wave, ...]:
     counts: list[int | None] = [None] * shown
     if ready.cumulative_count is not None:
         counts = [int(step) for step in _steps(ready.cumulative_count[passed].tolist())]
-    prices = [ready.first_price, *map(ready.price_at, falls)]
+    prices = [ready.first_price, *ready.prices_at(rest.ends[:shown]).tolist()]
     rows = zip(range(shown), prices[:-1], prices[1:], falls, usd, qty, counts, strict=True)
-    return tuple(Wave(*row) for row in rows)
+    return tuple(starmap(Wave, rows))
 
 
 def _steps(sums: list[float]) -> list[float]:
