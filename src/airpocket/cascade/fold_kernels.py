@@ -161,7 +161,7 @@ def _scan(
 
 
 @numba.njit(cache=True)
-def _scan_rows(
+def _scan_rows(  # noqa: C901 — one pass for both kinds of shock
     distance: _Column,
     net: _Column,
     usd: _Column,
