@@ -65,6 +65,7 @@ soak: $(STAMP) ## ten minutes of faults: memory, descriptors, threads and tasks 
 
 slow: $(STAMP) ## the long tests: fuzzing, kills, power loss, faults x 20 seeds, soak (hours)
 	$(PY) -m pytest -n auto -m slow
+	AIRPOCKET_EXAMPLES=500 $(PY) -m pytest -n auto -m "not slow" tests/alerts tests/cascade tests/detection tests/leverage tests/market tests/venues
 
 slow-sample: $(STAMP) ## the sample of the long tests that CI runs
 	$(PY) -m pytest -n auto -m slow tests/venues/binance tests/venues/okx tests/venues/hyperliquid

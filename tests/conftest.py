@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A loaded machine is slow, not wrong: properties are not timed.
-settings.register_profile("airpocket", deadline=None)
+# A loaded machine is slow, not wrong: properties are not timed. `make slow` plays more examples.
+settings.register_profile(
+    "airpocket", deadline=None, max_examples=int(os.environ.get("AIRPOCKET_EXAMPLES", "50"))
+)
 settings.load_profile("airpocket")
 
 
