@@ -209,7 +209,10 @@ def test_a_planted_bug_is_found(
         (lambda b: setattr(b, "fees_micro", b.fees_micro - 1), "I02 1 micro"),  # not received
         (lambda b: setattr(b.fund, "cash_micro", b.fund.cash_micro - 5), "I02 5 micro"),
         (lambda b: setattr(b, "fund_paid_micro", b.fund_paid_micro + 1), "I06 of"),
-        (lambda b: b._owed.clear(), "nobody was asked"),
+        (
+            lambda b: b._owed.clear(),
+            "1 accounts owe 100000 and nobody was asked: the first is account 0",
+        ),
         (lambda b: b.lots.__setitem__((0, 0), 1), "I01 instrument 0"),
         (lambda b: b.realised.__setitem__(0, 0), "I03 profits"),
         (lambda b: b.cost.__setitem__((1, 0), 9), "I09 a position is closed"),

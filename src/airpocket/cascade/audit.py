@@ -119,9 +119,14 @@ def _faults(ledger: Ledger, said: Audit) -> Iterator[str]:
     owed, short = ledger.owed_micro, ledger.fund.shortfall_micro
     if short > owed.get(FUND, 0):
         yield f"I06 the fund is short of {short} and has not said so"
-    wealth = ledger.cash + ledger.realised
-    for row in np.flatnonzero((wealth < 0) & ~ledger.lots.any(axis=0)).tolist():
-        if owed.get(row, 0) < -wealth[row]:
-            yield f"I06 account {row} owes {-wealth[row]} and nobody was asked"
+    unsaid = np.where(ledger.lots.any(axis=0), 0, -(ledger.cash + ledger.realised))
+    for row, micro in owed.items():
+        if row != FUND:
+            unsaid[row] -= micro
+    if (rows := np.flatnonzero(unsaid > 0)).size:
+        yield (
+            f"I06 {rows.size} accounts owe {exact_sum(unsaid[rows])} and nobody was asked: the "
+            f"first is account {rows[0]} with {unsaid[rows[0]]}"
+        )
     if (ledger.cost[ledger.lots == 0] != 0).any():
         yield "I09 a position is closed, and its cost is not"
