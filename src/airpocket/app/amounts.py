@@ -8,7 +8,7 @@ from airpocket.errors import InputError
 __all__ = ["dollars_of", "number_of", "share_of"]
 
 _DOLLARS: Final = re.compile(
-    r"\$?([+-]?[0-9][0-9_]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?)([A-Za-z]{0,2})"
+    r"\$?([+-]?[0-9][0-9_]*+(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]{1,3})?)([A-Za-z]{0,2})"
 )
 _UNITS: Final = {"": 1.0, "k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9}
 _WORD_MOST: Final = 40
