@@ -211,7 +211,7 @@ def test_a_planted_bug_is_found(
         (lambda b: setattr(b, "fund_paid_micro", b.fund_paid_micro + 1), "I06 of"),
         (
             lambda b: b._owed.clear(),
-            "1 accounts owe 100000 and nobody was asked: the first is account 0",
+            "1 accounts owe 99990 and nobody was asked: the first is account 0",
         ),
         (lambda b: b.lots.__setitem__((0, 0), 1), "I01 instrument 0"),
         (lambda b: b.realised.__setitem__(0, 0), "I03 profits"),

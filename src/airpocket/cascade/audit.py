@@ -113,6 +113,13 @@ def _faults(ledger: Ledger, said: Audit) -> Iterator[str]:
         yield f"I02 {missing} micro-dollars are missing"
     if both := said.realised + said.fund_realised + said.unrealised:
         yield f"I03 profits, real and not, are {both} together, not 0"
+    if (ledger.cost[ledger.lots == 0] != 0).any():
+        yield "I09 a position is closed, and its cost is not"
+    yield from _unsaid(ledger, said)
+
+
+def _unsaid(ledger: Ledger, said: Audit) -> Iterator[str]:
+    """Name losses beyond margin (I06) that nobody bore and nobody was asked for."""
     borne = said.fund_paid + said.winners_paid + said.bad_debt + said.owed
     if said.deficits != borne:
         yield f"I06 of {said.deficits} lost beyond margin {borne} are accounted for"
@@ -128,5 +135,3 @@ def _faults(ledger: Ledger, said: Audit) -> Iterator[str]:
             f"I06 {rows.size} accounts owe {exact_sum(unsaid[rows])} and nobody was asked: the "
             f"first is account {rows[0]} with {unsaid[rows[0]]}"
         )
-    if (ledger.cost[ledger.lots == 0] != 0).any():
-        yield "I09 a position is closed, and its cost is not"
