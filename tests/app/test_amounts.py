@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airpocket.app.amounts import dollars_of, number_of, share_of
+from airpocket.app.amounts import dollars_of, number_of, share_of, time_of
 from airpocket.errors import InputError
 
 
@@ -47,3 +47,18 @@ def test_shares() -> None:
     for word in ("-1%", "100%", "1", "nan"):
         with pytest.raises(InputError, match="--absorbed"):
             share_of("absorbed", word)
+
+
+def test_only_orders_have_a_side_to_say() -> None:
+    with pytest.raises(InputError, match=r"the option says the side$"):
+        dollars_of("sell", "-5M")
+    with pytest.raises(InputError, match=r"--fund is '-5': give dollars above 0$"):
+        dollars_of("fund", "-5")
+    with pytest.raises(InputError, match=r"above 0 and below 1e18$"):
+        dollars_of("fund", "1e19")
+
+
+def test_a_time_that_is_none_names_the_option() -> None:
+    assert time_of("at", None) is None
+    with pytest.raises(InputError, match=r"^--at: '05/02/2026' is not an ISO 8601 time, such as "):
+        time_of("at", "05/02/2026")

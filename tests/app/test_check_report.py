@@ -136,6 +136,12 @@ def test_the_steps_of_a_closing_in_one_row(capsys: pytest.CaptureFixture[str]) -
     assert "then what is left to fund or vault at 95,000.0" in out
     parts = " ".join(printed(capsys, facts(venue="hyperliquid", symbol="BTC")).split())
     assert "when taken 20.00 % to the book; then what is left to the book" in parts
+    large = " ".join(printed(capsys, facts(size=5000.0, leverage=2.0)).split())
+    assert "when taken less than 0.010 % to the book" in large
+
+
+def test_a_small_size_is_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "long 0.00001 BTC at" in printed(capsys, facts(size=1e-5))
 
 
 def test_a_position_among_others(capsys: pytest.CaptureFixture[str]) -> None:

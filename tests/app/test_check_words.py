@@ -73,6 +73,13 @@ def test_a_figure_out_of_bounds_is_refused(value: float) -> None:
     assert sized("size", 1.5) == 1.5
 
 
+def test_a_figure_too_large_is_not_called_too_small() -> None:
+    with pytest.raises(InputError, match=r"above 0 and below 1e18$"):
+        sized("size", 1e19)
+    with pytest.raises(InputError, match=r"above 0$"):
+        sized("size", -1.0)
+
+
 def test_sides_and_modes() -> None:
     assert side_of(" Long ") is Side.LONG
     assert mode_of("CROSS") is MarginMode.CROSS

@@ -97,6 +97,17 @@ class TestSymbols:
         ):
             _read(several)
 
+    def test_one_name_on_two_venues_is_told_apart(self, tmp_path: Path) -> None:
+        path = tmp_path / "p.csv"
+        path.write_text(
+            "venue,symbol,side,size,entry_price,leverage,mark_price\n"
+            "binance,BTC/USDT:USDT,long,1,60000,10,60000\n"
+            "bybit,BTC/USDT:USDT,long,1,60000,10,60000\n"
+        )
+        said = "--symbol and --venue: BTC/USDT:USDT on binance, BTC/USDT:USDT on bybit$"
+        with pytest.raises(InputError, match=said):
+            _read(path)
+
     def test_one_that_is_not_there(self, several: Path) -> None:
         with pytest.raises(InputError, match="SOL is not in it; it holds BTC/USDC:USDC, ETH"):
             _read(several, symbol="SOL")

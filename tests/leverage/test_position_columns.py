@@ -80,6 +80,16 @@ def test_a_column_that_was_named_must_be_there() -> None:
         _reader(margin="isolatedMargin").take(frame())
 
 
+def test_what_is_no_table_is_not_shown_whole() -> None:
+    with pytest.raises(InputError) as caught:
+        _reader().refuse_missing([f"{{{'x' * 500}", *"abcdefghijklmnop"])
+    said = str(caught.value)
+    assert len(said) < 300
+    assert ", …); a table of positions has symbol, side, size, entry_price at least" in said
+    with pytest.raises(InputError, match="at least, parted by commas"):
+        _reader().refuse_missing(["symbol;side;size;entry_price"])
+
+
 def test_medians_of_marks() -> None:
     marks = np.array([1.0, 3.0, np.nan, 8.0, 2.0])
     found = median_marks(marks, np.array([0, 0, 1, 2, 0], dtype=np.int32), 4)

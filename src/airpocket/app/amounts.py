@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from airpocket.errors import InputError
+from airpocket.units import ns_from_iso
 
-__all__ = ["dollars_of", "number_of", "share_of"]
+__all__ = ["dollars_of", "number_of", "share_of", "time_of"]
 
 _DOLLARS: Final = re.compile(
     r"\$?([+-]?[0-9][0-9_]*+(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]{1,3})?)([A-Za-z]{0,2})"
@@ -42,9 +43,9 @@ def dollars_of(name: str, word: str | None) -> float | None:
         raise InputError(f"--{name} is {word[:_WORD_MOST]!a}: give dollars, such as 50e6 or 50M")
     usd = float(matched[1]) * unit
     if not 0 < usd < 1e18:
-        raise InputError(
-            f"--{name} is {word[:_WORD_MOST]!a}: give dollars above 0, the option says the side"
-        )
+        side = ", the option says the side" if name in {"sell", "buy"} else ""
+        most = "" if usd <= 0 else " and below 1e18"
+        raise InputError(f"--{name} is {word[:_WORD_MOST]!a}: give dollars above 0{most}{side}")
     return usd
 
 
@@ -93,3 +94,24 @@ def share_of(name: str, word: str | None) -> float:
     if not 0 <= share < 1:
         raise InputError(f"--{name} is {word!a}: give a share from 0 to below 1, such as 0.6")
     return share
+
+
+def time_of(name: str, word: str | None) -> int | None:
+    """Read a time (ISO 8601, UTC where no zone is named) in nanoseconds; ``None`` stays.
+
+    Raises
+    ------
+    InputError
+        If it is none; the message names the option.
+
+    Examples
+    --------
+    >>> time_of("at", "2026-02-05T14:35"), time_of("at", None)
+    (1770302100000000000, None)
+    """
+    if word is None:
+        return None
+    try:
+        return ns_from_iso(word)
+    except InputError as error:
+        raise InputError(f"--{name}: {error}, such as 2026-02-05T14:35:00Z") from error

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from msgspec import Struct
 
-from airpocket.app.amounts import share_of
+from airpocket.app.amounts import share_of, time_of
 from airpocket.app.check_command import Asked
 from airpocket.app.check_facts import Facts
 from airpocket.app.check_words import Market
@@ -17,7 +17,6 @@ from airpocket.cascade.impact import Impact, SquareRoot
 from airpocket.cascade.outcome import StopReason
 from airpocket.errors import InputError
 from airpocket.leverage.ladder import Ladder, Provenance
-from airpocket.units import ns_from_iso
 
 if TYPE_CHECKING:
     from airpocket.cascade.prepared import PreparedLadder
@@ -124,7 +123,7 @@ def surroundings_of(asked: Asked, book: DepthOptions, market: Market) -> Surroun
                 raise InputError(f"{name} is of a chain: give --positions SOURCE with it")
         return None
     instrument = market.instrument
-    at_ns = None if asked.at is None else ns_from_iso(asked.at)
+    at_ns = time_of("at", asked.at)
     wanted = Wanted(symbol=instrument.base, venue=instrument.venue, price=asked.mark, at_ns=at_ns)
     ladder = read_ladders([asked.positions], wanted)
     seen = book_of(ladder, beside, at_ns)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["line", "money", "percent", "price", "print_facts"]
 
+_LEAST_SHOWN: Final = 0.0001
 _LABEL: Final = 15
 _FIGURE: Final = 14
 
@@ -103,6 +104,11 @@ def percent(fraction: float, *, sign: bool = True) -> str:
     return f"{share:{'+' if sign else ''}.{min(places, 12)}f} %".replace("-", "−")
 
 
+def _plain(size: float) -> str:
+    said = f"{size:,.10g}"
+    return f"{size:,.12f}".rstrip("0").rstrip(".") if "e" in said else said
+
+
 def _title(facts: Facts) -> str:
     position = facts.position
     instrument = position.instrument
@@ -110,7 +116,7 @@ def _title(facts: Facts) -> str:
     if position.leverage is not None:
         mode += f" {position.leverage:g}×"
     color = "green" if position.side is Side.LONG else "red"
-    size = f"{facts.size_base:,.10g} {_safe(instrument.base)}"
+    size = f"{_plain(facts.size_base)} {_safe(instrument.base)}"
     at = price(position.entry_price, instrument.tick)
     return (
         f"[bold]{_safe(instrument.symbol)}[/] on {_safe(instrument.venue)}, [{color}]"
@@ -236,6 +242,8 @@ def _closing(facts: Facts) -> Iterator[str]:
 
 def _step(step: ClosingStep, tick: float | None, coin: str) -> str:
     share = "all" if step.share == 1 else percent(step.share, sign=False)
+    if step.share < _LEAST_SHOWN:  # what restores the margin, at the very price where it is short
+        share = f"less than {percent(_LEAST_SHOWN, sign=False)}"
     said = f"{share} to {_TAKEN_BY[step.taker]}"
     if step.price is not None:
         said += f" at {price(step.price, tick)}"

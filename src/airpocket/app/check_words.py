@@ -56,7 +56,8 @@ def sized(name: str, value: float | None, *, least: float = 0.0) -> float | None
         Naming the option and the figure.
     """
     if value is not None and not least < value < 1e18:
-        raise InputError(f"--{name} is {value:g}: it must be a number above {least:g}")
+        most = " and below 1e18" if value > least else ""
+        raise InputError(f"--{name} is {value:g}: it must be a number above {least:g}{most}")
     return value
 
 
@@ -86,7 +87,9 @@ def fraction_of(name: str, word: str | None) -> float | None:
     if percent:
         return value / 100
     if abs(value) >= 1:
-        raise InputError(f"--{name} is {word!a}: with a percent sign, or below 1 as in 0.08")
+        raise InputError(
+            f"--{name} is {word!a}: give it with a percent sign, or below 1 as in 0.08"
+        )
     return value
 
 

@@ -177,12 +177,15 @@ def _chosen(opened: _Opened, path: Path, wanted: Wanted) -> tuple[str, str]:
     listed = opened.listed()
     if wanted.venue is not None:
         listed = [row for row in listed if row[0] in {wanted.venue, "*"}] or listed
-    holds = ", ".join(dict.fromkeys(symbol for _, symbol, _ in listed[:_NAMED]))
+    several = len({symbol for _, symbol, _ in listed}) < len(listed)
+    names = [f"{symbol} on {venue}" if several else symbol for venue, symbol, _ in listed]
+    holds = ", ".join(names[:_NAMED])
     holds += ", …" if len(listed) > _NAMED else ""
     if wanted.symbol is None:
         if len(listed) == 1:
             return listed[0][:2]
-        raise InputError(f"{path}: holds {len(listed)} instruments, name one, --symbol: {holds}")
+        by = "--symbol and --venue" if several else "--symbol"
+        raise InputError(f"{path}: holds {len(listed)} instruments, name one, {by}: {holds}")
     word = wanted.symbol.strip().casefold()
     meant = [row for row in listed if row[1].casefold() == word]
     meant = meant or [row for row in listed if row[2].casefold() == word]

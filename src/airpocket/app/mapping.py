@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from airpocket.alerts.render import escape_terminal
-from airpocket.app.amounts import dollars_of, number_of
+from airpocket.app.amounts import dollars_of, number_of, time_of
 from airpocket.app.check_words import fraction_of
 from airpocket.app.depth_sources import SeenDepth, laid_at, read_depth
 from airpocket.app.ladder_buckets import LadderMap, MapSide, buckets_of
@@ -23,7 +23,7 @@ from airpocket.errors import InputError
 from airpocket.leverage.ladder import Ladder, Layer, Levels, Provenance
 from airpocket.market.events import Side
 from airpocket.store.aside import require_free
-from airpocket.units import iso, ns_from_iso
+from airpocket.units import iso
 
 __all__ = [
     "Book",
@@ -89,7 +89,7 @@ def wanted_of(options: LadderOptions) -> Wanted:
         symbol=options.symbol,
         venue=options.venue,
         price=number_of("price", options.price),
-        at_ns=None if options.at is None else ns_from_iso(options.at),
+        at_ns=time_of("at", options.at),
         open_interest_usd=dollars_of("open-interest", options.open_interest),
         is_cross_isolated=options.cross_as_isolated,
     )
@@ -119,7 +119,7 @@ def beside_of(options: DepthOptions) -> Book:
         symbol=options.depth_symbol,
         factor=1.0 if factor is None else factor,
         by_shape=options.depth_shape,
-        at_ns=None if options.depth_at is None else ns_from_iso(options.depth_at),
+        at_ns=time_of("depth-at", options.depth_at),
     )
 
 

@@ -109,7 +109,7 @@ class Shock(Struct, frozen=True, kw_only=True, eq=False):
     ) -> "Shock":
         """Shock by a move: down threatens longs, up threatens shorts."""
         if move == 0:
-            raise InputError("a move of 0 threatens nobody: say the side to settle it anyway")
+            raise InputError("a move of 0 threatens nobody: give a fall below 0 or a rise above it")
         side = Side.SHORT if move > 0 else Side.LONG
         return cls(side=side, move=move, absorbed=absorbed, buying=buying)
 

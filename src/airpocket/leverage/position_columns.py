@@ -62,6 +62,9 @@ COLUMNS: Final[Mapping[str, type]] = {
 NEEDED: Final = ("symbol", "side", "size", "entry_price")
 """Columns without which there are no positions."""
 
+_NAMES_SHOWN: Final = 12
+_NAME_MOST: Final = 40
+
 _SIDES: Final = {"long": True, "buy": True, "short": False, "sell": False}
 _MODES: Final = {"isolated": False, "cross": True}
 
@@ -219,10 +222,9 @@ class ColumnReader:
         mapped = [name for name, theirs in self._names.items() if theirs != name]
         missing += [n for n in mapped if self._names[n] not in there and n not in missing]
         if missing:
-            names = ", ".join(there[:30]) or "none"
             raise InputError(
-                f"{self._source}: has no column {', '.join(missing)} (there are: {names}); name the"
-                " one that is meant with columns"
+                f"{self._source}: has no column {', '.join(missing)} (there are: {_shown(there)});"
+                f" a table of positions has {', '.join(NEEDED)} at least, parted by commas"
             )
 
     def _checked(self, piece: "PositionFields") -> dict[str, NDArray[Any]]:
@@ -333,3 +335,10 @@ def median_marks(
         for place, rows in zip(met, np.split(order, starts[1:]), strict=True):
             marks[place] = np.median(mark_price[rows])
     return marks
+
+
+def _shown(names: list[str]) -> str:
+    """Write the first names of a table, each cut: what is no table may be one long line."""
+    cut = [name if len(name) <= _NAME_MOST else f"{name[:_NAME_MOST]}…" for name in names]
+    more = ["…"] if len(cut) > _NAMES_SHOWN else []
+    return ", ".join(cut[:_NAMES_SHOWN] + more) or "none"

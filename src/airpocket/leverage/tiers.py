@@ -173,7 +173,7 @@ class TierTables:
         there = ", ".join(sorted(self._tables)) or "none"
         raise InputError(
             f"{self.venue} {symbol}: its tiers are not known (there are: {there}); give a table"
-            " from the venue's own list of risk limits"
+            " from the venue's own list of risk limits (check takes one with --tiers FILE)"
         )
 
     def __iter__(self) -> Iterator[TierTable]:
