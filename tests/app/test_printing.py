@@ -73,6 +73,7 @@ def test_a_long_line_is_broken_between_words_and_loses_none(
     out = io.StringIO()
     terminal = RichConsole(file=out, width=width, force_terminal=True, color_system=None)
     said = " ".join(plain(text).split())
+    assume(not said.endswith("\\"))  # rich's own escape() shows a last backslash twice
     show(terminal, escape(said), hang=hang)
     rows = out.getvalue().split("\n")[:-1]
     most = max(min(width, 120), hang + 20)
