@@ -8,6 +8,7 @@ from airpocket.cascade.density_kernels import (
     ASK,
     BEST,
     BID,
+    BOOK,
     CANCELLED,
     FAR,
     FAR_MAKERS,
@@ -31,29 +32,26 @@ def empty_book(width: int, capacity: int, low: int) -> Book:
     book = Book(
         np.zeros((width, 3), dtype=np.int64),
         np.zeros((2, capacity, 4), dtype=np.int64),
-        np.zeros((2, 5), dtype=np.int64),
-        np.zeros(2, dtype=np.int64),
-        np.zeros((2, 6), dtype=np.int64),
-        np.zeros(2, dtype=np.int64),
+        np.zeros((3, 11), dtype=np.int64),
     )
-    book.sides[ASK, BEST], book.at[LOW] = NO_ASK, low
+    book.figures[ASK, BEST], book.figures[BOOK, LOW] = NO_ASK, low
     return book
 
 
 def held(book: Book) -> list[dict[int, Level]]:
     """Read a book from its arrays, by nothing but their description."""
     sides: list[dict[int, Level]] = [{}, {}]
-    width, low = book.levels.shape[0], int(book.at[LOW])
+    width, low = book.levels.shape[0], int(book.figures[BOOK, LOW])
     for tick in range(low, low + width):
         level = [int(lots) for lots in book.levels[tick % width]]
         if level[0] + level[1] > 0:
-            is_bid = tick <= book.sides[BID, BEST]
-            assert is_bid or tick >= book.sides[ASK, BEST]
+            is_bid = tick <= book.figures[BID, BEST]
+            assert is_bid or tick >= book.figures[ASK, BEST]
             sides[BID if is_bid else ASK][tick] = level
         else:
             assert level == [0, 0, 0]
     for side in (BID, ASK):
-        for row in book.stacks[side, : book.sides[side, STACKED]]:
+        for row in book.stacks[side, : book.figures[side, STACKED]]:
             assert int(row[3]) not in sides[side]
             sides[side][int(row[3])] = [int(lots) for lots in row[:3]]
     return sides
@@ -61,31 +59,31 @@ def held(book: Book) -> list[dict[int, Level]]:
 
 def check(book: Book) -> None:
     """Hold what is true of every book after every event."""
-    sides, width, low = held(book), book.levels.shape[0], int(book.at[LOW])
+    sides, width, low = held(book), book.levels.shape[0], int(book.figures[BOOK, LOW])
     bids, asks = sides
-    assert book.sides[BID, BEST] == max(bids, default=NO_BID)
-    assert book.sides[ASK, BEST] == min(asks, default=NO_ASK)
-    assert book.sides[BID, BEST] < book.sides[ASK, BEST]
+    assert book.figures[BID, BEST] == max(bids, default=NO_BID)
+    assert book.figures[ASK, BEST] == min(asks, default=NO_ASK)
+    assert book.figures[BID, BEST] < book.figures[ASK, BEST]
     for side, levels in enumerate(sides):
         for makers, others, ahead in levels.values():
             assert min(makers, others) >= 0
             assert makers + others > 0
             assert 0 <= ahead <= makers
             assert others > 0 or ahead == 0
-        stacked = book.sides[side, STACKED]
+        stacked = book.figures[side, STACKED]
         far = book.stacks[side, :stacked]
         assert not book.stacks[side, stacked:].any()
         ticks = far[:, 3] if side == BID else -far[:, 3]
         assert np.all(np.diff(ticks) > 0)
         assert np.all(far[:, 3] < low) if side == BID else np.all(far[:, 3] >= low + width)
-        assert book.sides[side, FAR_MAKERS] == far[:, 0].sum()
-        assert book.sides[side, FAR] == far[:, :2].sum()
-        ledger = book.ledger[side]
+        assert book.figures[side, FAR_MAKERS] == far[:, 0].sum()
+        assert book.figures[side, FAR] == far[:, :2].sum()
+        ledger = book.figures[side]
         makers = sum(level[0] for level in levels.values())
         others = sum(level[1] for level in levels.values())
         assert makers == ledger[QUOTED] - ledger[WITHDRAWN] - ledger[MAKERS_FILLED]
         assert others == ledger[JOINED] - ledger[CANCELLED] - ledger[OTHERS_FILLED]
-        assert book.sides[side, RESTING] == makers + others
+        assert book.figures[side, RESTING] == makers + others
 
 
 class PlainBook:

@@ -17,6 +17,7 @@ from airpocket.cascade.density_kernels import (
     ASK,
     BEST,
     BID,
+    BOOK,
     NO_BID,
     RESTING,
     STACKED,
@@ -43,7 +44,7 @@ def test_an_opened_book_holds_the_published_depth() -> None:
     profile = DepthProfile.published()
     book, _ = open_book(profile, _TERMS, _PRICE)
     check(book)
-    assert book.sides[:, BEST].tolist() == [_PRICE, _PRICE + 1]
+    assert book.figures[:BOOK, BEST].tolist() == [_PRICE, _PRICE + 1]
     for is_bid, law, usd, tolerance in (
         (True, profile.bid, PUBLISHED_BID_USD, 0.02),
         (False, profile.ask, PUBLISHED_ASK_USD, 0.16),
@@ -64,15 +65,15 @@ def test_a_spread_of_more_ticks_keeps_the_depth() -> None:
         DepthProfile.published(), BookTerms(micro_per_tick_lot=1_000, nearest_ticks=7), _PRICE
     )
     check(wide)
-    assert wide.sides[:, BEST].tolist() == [_PRICE - 6, _PRICE + 7]
-    assert np.all(np.abs(wide.sides[:, RESTING] - near.sides[:, RESTING]) <= 3)
+    assert wide.figures[:BOOK, BEST].tolist() == [_PRICE - 6, _PRICE + 7]
+    assert np.all(np.abs(wide.figures[:BOOK, RESTING] - near.figures[:BOOK, RESTING]) <= 3)
 
 
 def test_levels_are_read_as_they_lie() -> None:
     book, _ = open_book(DepthProfile.published(), BookTerms(micro_per_tick_lot=50, width=64), 500)
     assert join(book, True, 40, 7)
     assert join(book, True, 20, 7)
-    assert book.sides[BID, STACKED] == 2
+    assert book.figures[BID, STACKED] == 2
     for side, is_bid in ((BID, True), (ASK, False)):
         levels, plain = levels_of(book, is_bid=is_bid), held(book)[side]
         order = sorted(plain, reverse=is_bid)
@@ -83,16 +84,16 @@ def test_levels_are_read_as_they_lie() -> None:
 
 def test_a_book_swept_and_left_comes_back_by_its_half_lives() -> None:
     book, target = open_book(DepthProfile.published(), _TERMS, _PRICE)
-    whole = int(book.sides[BID, RESTING])
+    whole = int(book.figures[BID, RESTING])
     take(book, False, whole, NO_BID, NO_FILLS)
-    assert book.sides[BID, BEST] == NO_BID
+    assert book.figures[BID, BEST] == NO_BID
     gains = _TERMS.gains(100_000_000)
     for i in range(100):  # 10 s
         refill(book, target.goals, _PRICE, 1.0, gains, offset_of(3, i))
     check(book)
     expected = 0.5 * 0.5 + 0.5 * (1 - 0.5 ** (10 / 600))
     # What comes slowly fills part of what would have come quickly.
-    assert book.sides[BID, RESTING] / whole == pytest.approx(expected, rel=0.01)
+    assert book.figures[BID, RESTING] / whole == pytest.approx(expected, rel=0.01)
 
 
 def test_a_copy_stands_alone() -> None:

@@ -8,12 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airpocket.cascade.density_book import BookTerms, Withdrawal, open_book
-from airpocket.cascade.density_kernels import ASK, BID, NO_ASK, NO_BID, recentre, take
+from airpocket.cascade.density_kernels import (
+    ASK,
+    BID,
+    BOOK,
+    CASH,
+    INVENTORY,
+    NO_ASK,
+    NO_BID,
+    Book,
+    recentre,
+    take,
+)
 from airpocket.cascade.depth_profile import DepthProfile
 from airpocket.cascade.makers_kernels import Aim, aim, makers_equity, offset_of, willingness
 
 _MINUTE = 60 * 10**9
 _NONE = np.empty((0, 3), dtype=np.int64)
+
+
+def _equity(book: Book, capital: int, mark: int, micro: int) -> int:
+    figures = book.figures[BOOK]
+    return makers_equity(int(figures[INVENTORY]), int(figures[CASH]), capital, mark, micro)
 
 
 @settings(max_examples=50, database=None, deadline=None)
@@ -56,14 +72,14 @@ def test_makers_who_bought_what_falls_lose_it_to_the_micro_dollar() -> None:
     terms = BookTerms(micro_per_tick_lot=1_000, width=1024)
     book, _ = open_book(DepthProfile.published(), terms, 61_400)
     sold = take(book, False, 50_000, NO_BID, _NONE)
-    assert makers_equity(book.makers, 10**12, sold.last_tick, 1_000) <= 10**12
+    assert _equity(book, 10**12, sold.last_tick, 1_000) <= 10**12
     for mark in (61_400, 60_000, 1):
         seller = sold.tick_lots - 50_000 * mark
-        assert makers_equity(book.makers, 10**12, mark, 1_000) - 10**12 == -seller * 1_000
+        assert _equity(book, 10**12, mark, 1_000) - 10**12 == -seller * 1_000
     bought = take(book, True, 50_000, NO_ASK, _NONE)
     gain = (bought.tick_lots - sold.tick_lots) * 1_000
-    assert makers_equity(book.makers, 0, 5, 1_000) == makers_equity(book.makers, 0, 9**9, 1_000)
-    assert makers_equity(book.makers, 0, 5, 1_000) == gain > 0
+    assert _equity(book, 0, 5, 1_000) == _equity(book, 0, 9**9, 1_000)
+    assert _equity(book, 0, 5, 1_000) == gain > 0
 
 
 @pytest.mark.parametrize("nearest", [1, 5])
@@ -109,7 +125,7 @@ def test_the_window_moves_without_makers_losing_a_lot() -> None:
         DepthProfile.published(), BookTerms(micro_per_tick_lot=100, width=64), 6_000
     )
     before = [column.tobytes() for column in book]
-    low = int(book.at[0])
+    low = int(book.figures[BOOK, 0])
     assert recentre(book, low - 20)
     assert [column.tobytes() for column in book] != before
     assert recentre(book, low)

@@ -204,7 +204,9 @@ def open_book(profile: DepthProfile, terms: BookTerms, reference: int) -> "tuple
     (61400, 2048)
     """
     from airpocket.cascade.density_kernels import (  # noqa: PLC0415 — loads numba
+        ASK,
         BEST,
+        BOOK,
         LOW,
         NO_ASK,
         REFERENCE,
@@ -225,13 +227,13 @@ def open_book(profile: DepthProfile, terms: BookTerms, reference: int) -> "tuple
     book = Book(
         np.zeros((terms.width, 3), dtype=np.int64),
         np.zeros((2, terms.capacity, 4), dtype=np.int64),
-        np.zeros((2, 5), dtype=np.int64),
-        np.zeros(2, dtype=np.int64),
-        np.zeros((2, 6), dtype=np.int64),
-        np.zeros(2, dtype=np.int64),
+        np.zeros((3, 11), dtype=np.int64),
     )
-    book.sides[1, BEST] = NO_ASK
-    book.at[LOW], book.at[REFERENCE] = reference + 1 - terms.width // 2, reference
+    book.figures[ASK, BEST] = NO_ASK
+    book.figures[BOOK, LOW], book.figures[BOOK, REFERENCE] = (
+        reference + 1 - terms.width // 2,
+        reference,
+    )
     target = Aim(np.zeros((2, terms.width // 2 + 1)), np.zeros(1, dtype=np.int64))
     aim(target, profile.table(), reference, terms.nearest_ticks, terms.usd_per_tick_lot, 0.0)
     refill(book, target.goals, reference, 1.0, Gains(1.0, 1.0, 1.0, 1.0), 0.5)
@@ -245,15 +247,19 @@ def copied(book: "Book") -> "Book":
 
 def levels_of(book: "Book", *, is_bid: bool) -> RestingLevels:
     """Give the levels of one side, those outside the window too, nearest first."""
-    from airpocket.cascade.density_kernels import BEST, LOW, STACKED  # noqa: PLC0415 — loads numba
+    from airpocket.cascade.density_kernels import BEST, BOOK, LOW, STACKED  # noqa: PLC0415 — loads numba
 
     side, sign = (0, -1) if is_bid else (1, 1)
-    width, low, best = book.levels.shape[0], int(book.at[LOW]), int(book.sides[side, BEST])
+    width, low, best = (
+        book.levels.shape[0],
+        int(book.figures[BOOK, LOW]),
+        int(book.figures[side, BEST]),
+    )
     ticks = np.arange(low, low + width, dtype=np.int64)
     ticks = ticks[ticks <= best] if is_bid else ticks[ticks >= best]
     ticks = ticks[::sign]
     window = book.levels[ticks & (width - 1)]
-    stack = book.stacks[side, : book.sides[side, STACKED]][::-1]
+    stack = book.stacks[side, : book.figures[side, STACKED]][::-1]
     rows = np.concatenate((window, stack[:, :3]))
     ticks = np.concatenate((ticks, stack[:, 3]))
     there = rows[:, 0] + rows[:, 1] > 0

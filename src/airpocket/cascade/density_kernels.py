@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ASK", "BEST", "BID", "CANCELLED", "CASH", "FAR", "FAR_MAKERS", "INVENTORY", "JOINED", "LOW",
-    "MAKERS_FILLED", "NO_ASK", "NO_BID", "OTHERS_FILLED", "QUOTED", "REFERENCE",
+    "ASK", "BEST", "BID", "BOOK", "CANCELLED", "CASH", "FAR", "FAR_MAKERS", "INVENTORY", "JOINED",
+    "LOW", "MAKERS_FILLED", "NO_ASK", "NO_BID", "OTHERS_FILLED", "QUOTED", "REFERENCE",
     "RESTING", "STACKED", "WITHDRAWN", "Book", "Filled", "cancel", "change_level",
     "join", "next_tick", "recentre", "refill", "take",
 ]  # fmt: skip
@@ -31,15 +31,16 @@ __all__ = [
 _Ints: TypeAlias = NDArray[np.int64]
 _Gains: TypeAlias = tuple[float, float, float, float]
 
-BID, ASK = 0, 1  # rows of ``sides``, ``stacks`` and ``ledger``
+BID, ASK, BOOK = 0, 1, 2  # rows of ``figures``; the first two also of ``stacks``
 NO_BID, NO_ASK = 0, 1 << 62  # best of an empty side: below, and above, every price
 
-# Columns of ``sides``: best tick; levels on the stack; lots there, makers' and all; lots in all.
+# Figures of a side: best tick; levels on the stack; lots there, makers' and all; lots in all.
 BEST, STACKED, FAR_MAKERS, FAR, RESTING = 0, 1, 2, 3, 4
-LOW, REFERENCE = 0, 1  # entries of ``at``: lowest tick of the window; makers' reference
-# Columns of ``ledger``, in lots of a side since the beginning.
-QUOTED, WITHDRAWN, MAKERS_FILLED, JOINED, CANCELLED, OTHERS_FILLED = 0, 1, 2, 3, 4, 5
-INVENTORY, CASH = 0, 1  # of ``makers``: lots they hold, and ticks times lots they were paid
+# Its ledger, in lots since the beginning.
+QUOTED, WITHDRAWN, MAKERS_FILLED, JOINED, CANCELLED, OTHERS_FILLED = 5, 6, 7, 8, 9, 10
+# Figures of the book: lowest tick of the window, makers' reference, lots that makers hold, and
+# ticks times lots that they were paid.
+LOW, REFERENCE, INVENTORY, CASH = 0, 1, 2, 3
 
 _MAKERS, _OTHERS, _AHEAD, _TICK = 0, 1, 2, 3  # columns of ``levels``; ``stacks`` have the tick too
 
@@ -54,20 +55,13 @@ class Book(NamedTuple):
         shape (width, 3), width a power of two.
     stacks
         Levels outside the window: the same, and the tick; shape (2, capacity, 4).
-    sides, at
-        Small figures, shapes (2, 5) and (2,); see the names above.
-    ledger
-        Lots that came and went, by side and account, shape (2, 6).
-    makers
-        What makers hold and were paid, shape (2,).
+    figures
+        What is summed up, shape (3, 11): bids, asks, and the book as a whole; see the names above.
     """
 
     levels: _Ints
     stacks: _Ints
-    sides: _Ints
-    at: _Ints
-    ledger: _Ints
-    makers: _Ints
+    figures: _Ints
 
 
 class Filled(NamedTuple):
@@ -99,22 +93,22 @@ def next_tick(book: Book, side: int, tick: int) -> int:
 
     No lots of that side may rest nearer than ``tick``.
     """
-    figures, low, mask = book.sides[side], book.at[LOW], book.levels.shape[0] - 1
-    if figures[RESTING] > figures[FAR]:
-        step = 1 if side == ASK else -1
+    levels, stacks, figures = book
+    low, mask, step = figures[BOOK, LOW], levels.shape[0] - 1, 1 if side == ASK else -1
+    if figures[side, RESTING] > figures[side, FAR]:
         tick = max(tick, low) if side == ASK else min(tick, low + mask)
-        while book.levels[tick & mask, _MAKERS] + book.levels[tick & mask, _OTHERS] == 0:
+        while levels[tick & mask, _MAKERS] + levels[tick & mask, _OTHERS] == 0:
             tick += step
         return tick
-    if figures[STACKED] > 0:
-        return book.stacks[side, figures[STACKED] - 1, _TICK]  # type: ignore[no-any-return]
+    if figures[side, STACKED] > 0:
+        return stacks[side, figures[side, STACKED] - 1, _TICK]  # type: ignore[no-any-return]
     return NO_ASK if side == ASK else NO_BID
 
 
 @numba.njit(cache=True)
 def _entry(book: Book, side: int, tick: int) -> tuple[int, bool]:
     """Tell where on a stack a tick is or belongs, and whether it is there."""
-    stack, first, after = book.stacks[side], 0, book.sides[side, STACKED]
+    stack, first, after = book.stacks[side], 0, book.figures[side, STACKED]
     sign = 1 if side == ASK else -1
     while first < after:
         middle = (first + after) >> 1
@@ -122,7 +116,7 @@ def _entry(book: Book, side: int, tick: int) -> tuple[int, bool]:
             first = middle + 1
         else:
             after = middle
-    found = first < book.sides[side, STACKED] and stack[first, _TICK] == tick
+    found = first < book.figures[side, STACKED] and stack[first, _TICK] == tick
     return first, found
 
 
@@ -142,7 +136,7 @@ def change_level(book: Book, side: int, tick: int, makers: int, others: int) -> 
 
     The best and the ledger are the caller's to keep. False if there is no room outside the window.
     """
-    width, low, figures = book.levels.shape[0], book.at[LOW], book.sides[side]
+    width, low, figures = book.levels.shape[0], book.figures[BOOK, LOW], book.figures[side]
     if low <= tick < low + width:
         _change(book.levels[tick & (width - 1)], makers, others)
     else:
@@ -175,15 +169,15 @@ def recentre(book: Book, low: int) -> bool:
     It stops where it would leave the best ask below it or the best bid above it. False, and
     nothing has changed, if the stacks have no room for what would leave.
     """
-    width, before = book.levels.shape[0], book.at[LOW]
-    low = max(min(low, book.sides[ASK, BEST]), book.sides[BID, BEST] - width + 1)
+    width, before = book.levels.shape[0], book.figures[BOOK, LOW]
+    low = max(min(low, book.figures[ASK, BEST]), book.figures[BID, BEST] - width + 1)
     if low == before:
         return True
     mask, rising = width - 1, low > before
     leaving, entering = (BID, ASK) if rising else (ASK, BID)
     step, edge = (1, before) if rising else (-1, before + width - 1)
     many = min(abs(low - before), width)
-    stack, figures, new = book.stacks[leaving], book.sides[leaving], 0
+    stack, figures, new = book.stacks[leaving], book.figures[leaving], 0
     if figures[RESTING] > figures[FAR]:
         for i in range(many):
             level = book.levels[(edge + step * i) & mask]
@@ -199,8 +193,8 @@ def recentre(book: Book, low: int) -> bool:
             figures[FAR_MAKERS] += level[_MAKERS]
             figures[FAR] += level[_MAKERS] + level[_OTHERS]
             level[:] = 0
-    book.at[LOW] = low
-    stack, figures = book.stacks[entering], book.sides[entering]
+    book.figures[BOOK, LOW] = low
+    stack, figures = book.stacks[entering], book.figures[entering]
     while figures[STACKED] > 0:
         entry = stack[figures[STACKED] - 1]
         tick = entry[_TICK]
@@ -228,31 +222,37 @@ def take(book: Book, is_buy: bool, lots: int, limit_tick: int, fills: _Ints) -> 
         Written: tick, makers' lots and others' lots of each level, shape (room, 3). Without room
         left the walk stops there; with no room at all nothing is written.
     """
+    levels, stacks, figures = book
     side, sign = (ASK, 1) if is_buy else (BID, -1)
-    levels, stack, figures = book.levels, book.stacks[side], book.sides[side]
-    low, mask, room, rows = book.at[LOW], levels.shape[0] - 1, fills.shape[0], 0
+    low, mask, room, rows = figures[BOOK, LOW], levels.shape[0] - 1, fills.shape[0], 0
     left, paid, by_makers, makers_paid, last = lots, 0, 0, 0, 0
-    tick = figures[BEST]
-    while left > 0 and figures[RESTING] > 0 and sign * tick <= sign * limit_tick:
+    tick = figures[side, BEST]
+    while left > 0 and figures[side, RESTING] > 0 and sign * tick <= sign * limit_tick:
         if 0 < room == rows:
             break
+        # Scalars, one by one: to take a level as an array costs more than the rest.
         inside = low <= tick <= low + mask
-        table, row = (levels, tick & mask) if inside else (stack, figures[STACKED] - 1)
-        others, ahead = table[row, _OTHERS], table[row, _AHEAD]
-        there = table[row, _MAKERS] + others
-        taken = min(left, there)
+        row = tick & mask if inside else figures[side, STACKED] - 1
+        makers = levels[row, _MAKERS] if inside else stacks[side, row, _MAKERS]
+        others = levels[row, _OTHERS] if inside else stacks[side, row, _OTHERS]
+        ahead = levels[row, _AHEAD] if inside else stacks[side, row, _AHEAD]
+        taken = min(left, makers + others)
         first = min(taken, ahead)
         of_others = min(taken - first, others)
         of_makers = taken - of_others
-        table[row, _MAKERS] -= of_makers
-        table[row, _OTHERS] -= of_others
-        table[row, _AHEAD] = ahead - first if of_others < others else 0
-        figures[RESTING] -= taken
-        if not inside:
-            figures[FAR_MAKERS] -= of_makers
-            figures[FAR] -= taken
-            if taken == there:
-                stack[row], figures[STACKED] = 0, row
+        ahead = ahead - first if of_others < others else 0
+        figures[side, RESTING] -= taken
+        if inside:
+            levels[row, _MAKERS], levels[row, _OTHERS] = makers - of_makers, others - of_others
+            levels[row, _AHEAD] = ahead
+        else:
+            stacks[side, row, _MAKERS] = makers - of_makers
+            stacks[side, row, _OTHERS] = others - of_others
+            stacks[side, row, _AHEAD] = ahead
+            figures[side, FAR_MAKERS] -= of_makers
+            figures[side, FAR] -= taken
+            if taken == makers + others:
+                stacks[side, row, _TICK], figures[side, STACKED] = 0, row
         if rows < room:
             fills[rows, 0], fills[rows, 1], fills[rows, 2] = tick, of_makers, of_others
             rows += 1
@@ -261,13 +261,13 @@ def take(book: Book, is_buy: bool, lots: int, limit_tick: int, fills: _Ints) -> 
         by_makers += of_makers
         makers_paid += of_makers * tick
         last = tick
-        if taken == there:
+        if taken == makers + others:
             tick = next_tick(book, side, tick)
-    figures[BEST] = tick
-    book.ledger[side, MAKERS_FILLED] += by_makers
-    book.ledger[side, OTHERS_FILLED] += lots - left - by_makers
-    book.makers[INVENTORY] -= sign * by_makers
-    book.makers[CASH] += sign * makers_paid
+    figures[side, BEST] = tick
+    figures[side, MAKERS_FILLED] += by_makers
+    figures[side, OTHERS_FILLED] += lots - left - by_makers
+    figures[BOOK, INVENTORY] -= sign * by_makers
+    figures[BOOK, CASH] += sign * makers_paid
     return Filled(lots - left, paid, last, by_makers, makers_paid, rows)
 
 
@@ -278,20 +278,20 @@ def join(book: Book, is_bid: bool, tick: int, lots: int) -> bool:  # noqa: FBT00
     False, and nothing has changed, if the order would trade, has no lots or no price, or if
     there is no room for a level outside the window.
     """
-    side, low, mask = BID if is_bid else ASK, book.at[LOW], book.levels.shape[0] - 1
-    opposite = book.sides[1 - side, BEST]
+    side, low, mask = BID if is_bid else ASK, book.figures[BOOK, LOW], book.levels.shape[0] - 1
+    opposite = book.figures[1 - side, BEST]
     if lots <= 0 or tick <= NO_BID or tick >= NO_ASK:
         return False
     if tick >= opposite if is_bid else tick <= opposite:
         return False
     low = max(low, tick - mask) if is_bid else min(low, tick)
-    if low != book.at[LOW] and not recentre(book, low):
+    if low != book.figures[BOOK, LOW] and not recentre(book, low):
         return False
     if not change_level(book, side, tick, 0, lots):
         return False
-    best = book.sides[side, BEST]
-    book.sides[side, BEST] = max(best, tick) if is_bid else min(best, tick)
-    book.ledger[side, JOINED] += lots
+    best = book.figures[side, BEST]
+    book.figures[side, BEST] = max(best, tick) if is_bid else min(best, tick)
+    book.figures[side, JOINED] += lots
     return True
 
 
@@ -299,7 +299,7 @@ def join(book: Book, is_bid: bool, tick: int, lots: int) -> bool:  # noqa: FBT00
 def cancel(book: Book, is_bid: bool, tick: int, lots: int) -> int:  # noqa: FBT001
     """Take away up to ``lots`` that others joined at a tick; return how many."""
     side = BID if is_bid else ASK
-    mask, low, best = book.levels.shape[0] - 1, book.at[LOW], book.sides[side, BEST]
+    mask, low, best = book.levels.shape[0] - 1, book.figures[BOOK, LOW], book.figures[side, BEST]
     if lots <= 0 or (tick > best if is_bid else tick < best):
         return 0
     if low <= tick <= low + mask:
@@ -310,9 +310,9 @@ def cancel(book: Book, is_bid: bool, tick: int, lots: int) -> int:  # noqa: FBT0
     gone = min(lots, there)
     if gone > 0:
         change_level(book, side, tick, 0, -gone)
-        book.ledger[side, CANCELLED] += gone
+        book.figures[side, CANCELLED] += gone
         if tick == best:
-            book.sides[side, BEST] = next_tick(book, side, tick)
+            book.figures[side, BEST] = next_tick(book, side, tick)
     return gone  # type: ignore[no-any-return]
 
 
@@ -320,15 +320,15 @@ def cancel(book: Book, is_bid: bool, tick: int, lots: int) -> int:  # noqa: FBT0
 def _pull(book: Book, reference: int) -> None:
     """Withdraw all that makers have outside the window, and on the wrong side of the reference."""
     for side in (BID, ASK):
-        figures, sign = book.sides[side], 1 if side == ASK else -1
+        figures, sign = book.figures[side], 1 if side == ASK else -1
         entry = figures[STACKED] - 1
         while figures[FAR_MAKERS] > 0:
             makers = book.stacks[side, entry, _MAKERS]
             if makers > 0:
                 change_level(book, side, book.stacks[side, entry, _TICK], -makers, 0)
-                book.ledger[side, WITHDRAWN] += makers
+                book.figures[side, WITHDRAWN] += makers
             entry -= 1
-        mask, low, best = book.levels.shape[0] - 1, book.at[LOW], figures[BEST]
+        mask, low, best = book.levels.shape[0] - 1, book.figures[BOOK, LOW], figures[BEST]
         if side == ASK:
             first, end = max(best, low), min(reference, low + mask) + 1
         else:
@@ -337,7 +337,7 @@ def _pull(book: Book, reference: int) -> None:
             makers = book.levels[tick & mask, _MAKERS]
             if makers > 0:
                 change_level(book, side, tick, -makers, 0)
-                book.ledger[side, WITHDRAWN] += makers
+                book.figures[side, WITHDRAWN] += makers
         figures[BEST] = next_tick(book, side, best)
 
 
@@ -349,12 +349,12 @@ def _refill_side(
     share, quick, slow, withdrawn = gains
     levels, sign, reach = book.levels, 1 if side == ASK else -1, goals.shape[0] - 1
     mask = levels.shape[0] - 1
-    low, opposite = book.at[LOW], book.sides[1 - side, BEST]
+    low, opposite = book.figures[BOOK, LOW], book.figures[1 - side, BEST]
     if side == ASK:
-        origin = book.at[REFERENCE]
+        origin = book.figures[BOOK, REFERENCE]
         first, end = max(origin + 1, opposite + 1, low), low + mask + 1
     else:
-        origin = book.at[REFERENCE] + 1
+        origin = book.figures[BOOK, REFERENCE] + 1
         first, end = min(origin - 1, opposite - 1, low + mask), max(low, NO_BID + 1) - 1
     due, moved, quoted, gone = 0.0, 0, 0, 0
     nearest, found = NO_ASK if side == ASK else NO_BID, False
@@ -380,9 +380,9 @@ def _refill_side(
             gone += max(-change, 0)
         if not found and here + levels[row, _OTHERS] > 0:
             nearest, found = tick, True
-    book.ledger[side, QUOTED] += quoted
-    book.ledger[side, WITHDRAWN] += gone
-    figures = book.sides[side]
+    book.figures[side, QUOTED] += quoted
+    book.figures[side, WITHDRAWN] += gone
+    figures = book.figures[side]
     figures[RESTING] += quoted - gone
     # Others' lots on the wrong side of the reference lie nearer than anything refilled.
     if sign * figures[BEST] >= sign * first:
@@ -423,7 +423,7 @@ def refill(
     _pull(book, reference)
     moved = recentre(book, reference + 1 - book.levels.shape[0] // 2)
     _pull(book, reference)
-    book.at[REFERENCE] = reference
+    book.figures[BOOK, REFERENCE] = reference
     for side in (BID, ASK):
         _refill_side(book, side, goals[side], phi, gains, offset)
     return moved

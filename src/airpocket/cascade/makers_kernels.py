@@ -142,11 +142,19 @@ def willingness(
 
 @numba.njit(cache=True)
 def makers_equity(
-    makers: NDArray[np.int64], capital_micro: int, mark_tick: int, micro_per_tick_lot: int
+    inventory_lots: int, cash_tick_lots: int, capital_micro: int, mark_tick: int, micro: int
 ) -> int:
-    """Tell what makers own in micro-dollars: capital, what they were paid, and what they hold."""
-    worth = makers[1] + makers[0] * mark_tick
-    return capital_micro + worth * micro_per_tick_lot  # type: ignore[no-any-return]
+    """Tell what makers own, in micro-dollars.
+
+    Parameters
+    ----------
+    inventory_lots, cash_tick_lots
+        What they hold, and ticks times lots that they were paid: ``INVENTORY`` and ``CASH`` of a
+        book's figures.
+    capital_micro, mark_tick, micro
+        What they began with; price; micro-dollars of one tick on one lot.
+    """
+    return capital_micro + (cash_tick_lots + inventory_lots * mark_tick) * micro
 
 
 @numba.njit(cache=True)
